@@ -1,0 +1,1 @@
+"""What API objects are: schemas, encodings and the built-in resources. No I/O."""

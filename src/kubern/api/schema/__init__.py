@@ -1,0 +1,1 @@
+"""Schemas of the built-in and custom types, compiled once into fast functions."""

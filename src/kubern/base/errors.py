@@ -1,0 +1,173 @@
+"""The one error tree. Each class is a `reason` of a `metav1.Status`, raised where the fact is known.
+
+The apiserver turns these into answers at its edge, and the client turns answers back into these, so that a component
+writes `except NotFound` whichever transport it uses. Source: the Kubernetes API conventions, "Response Status Kind".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+
+class Cause(NamedTuple):
+    """One entry of `details.causes`: an upstream cause type (`FieldValueRequired`, …), its message and the field's path."""
+
+    reason: str
+    message: str
+    field: str = ""
+
+
+class StatusError(Exception):
+    """An answer other than success, in the shape of `metav1.Status`."""
+
+    code: ClassVar[int] = 500
+    reason: ClassVar[str] = "InternalError"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "",
+        group: str = "",
+        name: str = "",
+        causes: Sequence[Cause] = (),
+        retry_after: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.group = group
+        self.name = name
+        self.causes = tuple(causes)
+        self.retry_after = retry_after
+
+    def status(self) -> dict[str, Any]:
+        """Return the `v1.Status` object that a client receives."""
+        details: dict[str, Any] = {}
+        if self.name:
+            details["name"] = self.name
+        if self.group:
+            details["group"] = self.group
+        if self.kind:
+            details["kind"] = self.kind
+        if self.causes:
+            details["causes"] = [
+                {"reason": c.reason, "message": c.message} | ({"field": c.field} if c.field else {})
+                for c in self.causes
+            ]
+        if self.retry_after:
+            details["retryAfterSeconds"] = self.retry_after
+        status: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
+        if self.reason:
+            status["reason"] = self.reason
+        if details:
+            status["details"] = details
+        status["code"] = self.code
+        return status
+
+
+class BadRequest(StatusError):
+    code, reason = 400, "BadRequest"
+
+
+class Unauthorized(StatusError):
+    code, reason = 401, "Unauthorized"
+
+
+class Forbidden(StatusError):
+    code, reason = 403, "Forbidden"
+
+
+class NotFound(StatusError):
+    code, reason = 404, "NotFound"
+
+
+class MethodNotAllowed(StatusError):
+    code, reason = 405, "MethodNotAllowed"
+
+
+class NotAcceptable(StatusError):
+    code, reason = 406, "NotAcceptable"
+
+
+class AlreadyExists(StatusError):
+    code, reason = 409, "AlreadyExists"
+
+
+class Conflict(StatusError):
+    code, reason = 409, "Conflict"
+
+
+class Gone(StatusError):
+    code, reason = 410, "Gone"
+
+
+class Expired(StatusError):
+    """The resource version asked for has been compacted, or the continue token is too old."""
+
+    code, reason = 410, "Expired"
+
+
+class RequestEntityTooLarge(StatusError):
+    code, reason = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaType(StatusError):
+    code, reason = 415, "UnsupportedMediaType"
+
+
+class Invalid(StatusError):
+    code, reason = 422, "Invalid"
+
+
+class TooManyRequests(StatusError):
+    code, reason = 429, "TooManyRequests"
+
+
+class InternalError(StatusError):
+    code, reason = 500, "InternalError"
+
+
+class ServiceUnavailable(StatusError):
+    code, reason = 503, "ServiceUnavailable"
+
+
+class ServerTimeout(StatusError):
+    code, reason = 500, "ServerTimeout"
+
+
+class Timeout(StatusError):
+    code, reason = 504, "Timeout"
+
+
+ALL: tuple[type[StatusError], ...] = (
+    BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, AlreadyExists, Conflict, Gone,
+    Expired, RequestEntityTooLarge, UnsupportedMediaType, Invalid, TooManyRequests, InternalError, ServiceUnavailable,
+    ServerTimeout, Timeout,
+)  # fmt: skip
+
+_BY_REASON = {error.reason: error for error in ALL}
+_BY_CODE = {error.code: error for error in reversed(ALL)}
+
+
+def from_status(status: dict[str, Any], code: int = 0) -> StatusError:
+    """Turn a received `v1.Status` (or any error body with its HTTP `code`) back into the error it stands for."""
+    details = status.get("details") or {}
+    code = status.get("code") or code
+    error = _BY_REASON.get(status.get("reason", "")) or _BY_CODE.get(code, InternalError)
+    causes = [Cause(c.get("reason", ""), c.get("message", ""), c.get("field", "")) for c in details.get("causes") or ()]
+    return error(
+        status.get("message") or f"the server answered {code}",
+        kind=details.get("kind", ""),
+        group=details.get("group", ""),
+        name=details.get("name", ""),
+        causes=causes,
+        retry_after=details.get("retryAfterSeconds", 0),
+    )

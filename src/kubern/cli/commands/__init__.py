@@ -1,0 +1,1 @@
+"""The sub-commands of kubern, one file each, exporting COMMAND."""

@@ -1,0 +1,1 @@
+"""The client library that every component uses: transports, informers, work queue, events."""

@@ -1,0 +1,103 @@
+"""The client's two contracts: `Transport`, which carries one request, and `Client`, what components program against.
+
+There are two transports with one interface: HTTPS with a kubeconfig, and calls into an apiserver in the same process.
+Errors are `kubern.base.errors.StatusError`s whichever is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple, Protocol
+
+from kubern.base.json import Obj
+
+
+class GVR(NamedTuple):
+    """A resource as it is addressed: group ("" for core), version, plural."""
+
+    group: str
+    version: str
+    plural: str
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the request path, e.g. `/apis/apps/v1/namespaces/default/deployments/web/status`."""
+        parts = [f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"]
+        if namespace:
+            parts.append(f"namespaces/{namespace}")
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+class Reply(NamedTuple):
+    """A whole answer of the server; statuses of 400 and more are raised as errors instead."""
+
+    status: int
+    body: bytes
+
+
+class Transport(Protocol):
+    """Carries requests to one apiserver as one user."""
+
+    async def request(
+        self, method: str, path: str, *, query: dict[str, str] | None = None, body: bytes = b"", content_type: str = ""
+    ) -> Reply:
+        """Send one request and return the whole answer. Raises `StatusError` for an error answer, `ServiceUnavailable`
+        when the server cannot be reached, `Timeout` past the deadline."""
+        ...
+
+    def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncIterator[bytes]:
+        """GET `path` and yield the answer's lines (watch) as they come; ends when the server ends it."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ListResult(NamedTuple):
+    """A list's objects (each with its apiVersion and kind filled in) and the revision it was taken at."""
+
+    items: list[Obj]
+    resource_version: str
+
+
+class WatchEvent(NamedTuple):
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; an ERROR is raised as the StatusError it carries."""
+
+    type: str
+    object: Obj
+
+
+class Client(Protocol):
+    """Typed access to the API for components; objects are plain dicts. All raise `StatusError`s."""
+
+    async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj: ...
+
+    async def list(
+        self, gvr: GVR, namespace: str = "", *, label_selector: str = "", field_selector: str = "",
+        resource_version: str = "",
+    ) -> ListResult: ...  # fmt: skip
+
+    def watch(
+        self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "", field_selector: str = "",
+    ) -> AsyncIterator[WatchEvent]: ...  # fmt: skip
+
+    async def create(
+        self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = ""
+    ) -> Obj: ...
+
+    async def update(self, gvr: GVR, obj: Obj, *, subresource: str = "") -> Obj:
+        """Replace the object (name and namespace from its metadata). Raises `Conflict` when its resourceVersion is not the newest."""
+        ...
+
+    async def patch(
+        self, gvr: GVR, name: str, patch: Any, namespace: str = "", *, subresource: str = "",
+        content_type: str = "application/merge-patch+json",
+    ) -> Obj: ...  # fmt: skip
+
+    async def delete(
+        self, gvr: GVR, name: str, namespace: str = "", *, grace_period: int | None = None, uid: str = "",
+        resource_version: str = "", propagation: str = "",
+    ) -> Obj: ...  # fmt: skip

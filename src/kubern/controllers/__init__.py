@@ -1,0 +1,1 @@
+"""The controllers: pure decisions and the loop that carries them out."""

@@ -1,0 +1,1 @@
+"""The container runtime contract and its CRI implementation."""

@@ -1,0 +1,1 @@
+"""Rule-set back ends, one file each, exporting BACKEND."""

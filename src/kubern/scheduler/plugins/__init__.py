@@ -1,0 +1,1 @@
+"""The scheduling plug-ins, one file each, exporting PLUGIN."""

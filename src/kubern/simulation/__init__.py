@@ -1,0 +1,1 @@
+"""Virtual nodes: the kubelet's runtime contract without containers."""

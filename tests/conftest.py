@@ -1,0 +1,1 @@
+"""Shared by every test: nothing but what all of them need."""
