@@ -1,0 +1,1 @@
+"""The core group's resources, one file each."""

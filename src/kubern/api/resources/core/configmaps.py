@@ -1,0 +1,16 @@
+"""ConfigMap: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import Resource
+
+RESOURCE = Resource(
+    group="",
+    version="v1",
+    kind="ConfigMap",
+    plural="configmaps",
+    singular="configmap",
+    namespaced=True,
+    schema="io.k8s.api.core.v1.ConfigMap",
+    short_names=("cm",),
+)

@@ -1,0 +1,16 @@
+"""PodTemplate: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import Resource
+
+RESOURCE = Resource(
+    group="",
+    version="v1",
+    kind="PodTemplate",
+    plural="podtemplates",
+    singular="podtemplate",
+    namespaced=True,
+    schema="io.k8s.api.core.v1.PodTemplate",
+    generation=True,
+)

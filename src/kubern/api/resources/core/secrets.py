@@ -1,0 +1,15 @@
+"""Secret: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import Resource
+
+RESOURCE = Resource(
+    group="",
+    version="v1",
+    kind="Secret",
+    plural="secrets",
+    singular="secret",
+    namespaced=True,
+    schema="io.k8s.api.core.v1.Secret",
+)
