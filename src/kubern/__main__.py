@@ -1,0 +1,5 @@
+"""`python -m kubern` is `kubern`."""
+
+from kubern.cli import main
+
+main()

@@ -1,0 +1,22 @@
+"""`kubern kubectl …`: the kubectl that fits this release, from its wheel, on the running cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from kubern.cli.command import Command
+
+
+def run(ctx: typer.Context) -> None:
+    """Run kubectl against the cluster; every argument is kubectl's own."""
+    from kubern.cluster.kubectl import binary
+
+    path = binary()
+    sys.stdout.flush()
+    os.execv(path, ["kubectl", *ctx.args])
+
+
+COMMAND = Command("kubectl", run, passthrough=True)

@@ -1,0 +1,1 @@
+"""Container images without a registry: OCI archives built from files on this machine."""
