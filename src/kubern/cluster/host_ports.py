@@ -1,0 +1,85 @@
+"""NodePorts on the host's loopback: what a node serves on port 30080 answers on 127.0.0.1:30080 too.
+
+The nodes live in namespaces that the host has no interface into; this carries connections across, as a container tool's published ports do.
+TCP only. A port that something else on the host holds is left to it, with a line in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from kubern.base.json import Obj
+from kubern.cluster.namespaces import NetworkNamespace
+
+log = logging.getLogger(__name__)
+
+CHUNK = 65536
+
+
+def wanted_ports(services: Iterable[Obj]) -> set[int]:
+    """Return the TCP node ports of all Services."""
+    return {
+        port["nodePort"]
+        for service in services
+        for port in (service.get("spec") or {}).get("ports") or ()
+        if port.get("nodePort") and port.get("protocol", "TCP") == "TCP"
+    }
+
+
+class HostPorts:
+    """Listens on loopback for the node ports it is told of and carries each connection to a node."""
+
+    def __init__(self, namespace: NetworkNamespace, node: Callable[[], str]) -> None:
+        self._namespace = namespace
+        self._node = node
+        self._servers: dict[int, asyncio.Server] = {}
+        self._refused: set[int] = set()
+
+    async def serve(self, ports: set[int]) -> None:
+        """Listen on exactly these ports from now on."""
+        for port in self._servers.keys() - ports:
+            self._servers.pop(port).close()
+        self._refused &= ports
+        for port in ports - self._servers.keys():
+            try:
+                self._servers[port] = await asyncio.start_server(self._handler(port), "127.0.0.1", port)
+            except OSError as error:
+                if port not in self._refused:
+                    log.warning("node port %d is not served on 127.0.0.1: %s", port, error)
+                self._refused.add(port)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self.serve(set())
+
+    def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                sock = await self._namespace.connect(self._node(), port)
+                far_reader, far_writer = await asyncio.open_connection(sock=sock)
+            except (OSError, TimeoutError):
+                writer.close()
+                return
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(_pump(reader, far_writer))
+                    both.create_task(_pump(far_reader, writer))
+            finally:
+                writer.close()
+                far_writer.close()
+
+        return carry
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy one way until the end, then say so to the other side."""
+    try:
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+    except (ConnectionError, RuntimeError):
+        writer.close()

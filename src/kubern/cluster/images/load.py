@@ -1,0 +1,51 @@
+"""Images onto nodes: an archive is imported into every node's containerd, at start and by `kubern image load`."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from kubern.cluster.layout import CONTAINERD_SOCKET
+from kubern.cluster.node import Node
+
+IMPORT_SECONDS = 300
+
+
+def load(node: Node, archive: Path) -> list[str]:
+    """Import an OCI or Docker archive into a running node and return the names of its images. Raises `RuntimeError`."""
+    command = node.enter("ctr", "-a", CONTAINERD_SOCKET, "-n", "k8s.io", "images", "import", "-")
+    with archive.open("rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, text=True, check=False, timeout=IMPORT_SECONDS)
+    if done.returncode:
+        raise RuntimeError(f"{node.name}: {done.stderr.strip() or done.stdout.strip()}")
+    return [line.split()[1] for line in done.stdout.splitlines() if line.startswith("unpacking ")]
+
+
+def wait_for_containerd(node: Node, timeout: float) -> None:
+    """Return once containerd of a node that was just started answers. Raises `RuntimeError` when it does not in time."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        pid = node.first_process()
+        # the node's own /run, seen through its first process
+        if pid is not None and Path(f"/proc/{pid}/root{CONTAINERD_SOCKET}").exists():
+            return
+        if not node.running():
+            break
+        time.sleep(0.02)
+    log = node.paths.logs / "containerd.log"
+    last = log.read_text(errors="replace").strip().splitlines()[-3:] if log.exists() else []
+    raise RuntimeError(f"containerd on {node.name} did not start; {log} ends with: {' | '.join(last) or 'nothing'}")
+
+
+def load_first_time(node: Node, archives: Path) -> None:
+    """Import every archive of the cluster that the node does not have yet."""
+    done = node.paths.root / "images-loaded"
+    known = done.read_text().split("\n") if done.exists() else []
+    for archive in sorted(archives.glob("*.tar")):
+        stat = archive.stat()
+        mark = f"{archive.name} {stat.st_size} {stat.st_mtime_ns}"
+        if mark not in known:
+            load(node, archive)
+            known.append(mark)
+    done.write_text("\n".join(known))
