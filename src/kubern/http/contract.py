@@ -34,21 +34,29 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     peer: Peer
+    raw_path: str = ""
+    """The path as it was sent, still percent-encoded, for those who pass it on (proxy); empty from the in-process transport."""
 
 
 class Response(NamedTuple):
-    """A whole answer; `content-length` is added by the connection."""
+    """A whole answer; `content-length` is added by the connection. Headers given as a tuple are encoded once and remembered."""
 
     status: int
     headers: Headers
     body: bytes = b""
+    gzip: bool = False
+    """Compress a body of 128 KiB or more for a client that accepts gzip."""
 
 
 class StreamWriter(Protocol):
     """The sending side of a streamed answer."""
 
     def write(self, data: bytes) -> None:
-        """Send one chunk (buffered; the connection is cut when the peer lets more than the send limit pile up)."""
+        """Send one chunk (buffered; the connection is cut when more than the send limit had already piled up)."""
+        ...
+
+    def write_framed(self, chunk: bytes) -> None:
+        """Send what `frame_chunk` made: the same bytes object may go to any number of writers."""
         ...
 
     def close(self) -> None:
@@ -80,6 +88,30 @@ class Stream(NamedTuple):
     stop: Callable[[], None]
 
 
+class ByteChannel(Protocol):
+    """A raw duplex connection with back-pressure in both directions."""
+
+    async def receive(self) -> bytes:
+        """Return the next bytes, `b""` once the peer has ended its side. Raises `ConnectionError` when it broke."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, waiting while the peer is slow. Raises `ConnectionError` when the peer is gone."""
+        ...
+
+    def send_eof(self) -> None:
+        """End our side; the peer may go on sending. Over TLS, which has no half-close here, the whole channel is closed."""
+        ...
+
+    def close(self) -> None:
+        """Close once what was sent has gone out."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once and drop what was not sent."""
+        ...
+
+
 class WebSocketChannel(Protocol):
     """An accepted WebSocket."""
 
@@ -103,5 +135,18 @@ class Upgrade(NamedTuple):
     serve: Callable[[WebSocketChannel], Awaitable[None]]
 
 
-Answer = Response | Stream | Upgrade
+class Tunnel(NamedTuple):
+    """Take the connection over raw: `head` (the whole response head, verbatim) is sent, then `serve` owns the bytes until it
+    returns. Only for requests with an `Upgrade` header."""
+
+    head: bytes
+    serve: Callable[[ByteChannel], Awaitable[None]]
+
+
+Answer = Response | Stream | Upgrade | Tunnel
 Handler = Callable[[Request], Answer | Awaitable[Answer]]
+
+
+def frame_chunk(data: bytes) -> bytes:
+    """Return `data` as one HTTP/1.1 chunk, ready for `StreamWriter.write_framed` of many writers. `data` is not empty."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

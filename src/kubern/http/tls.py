@@ -1,0 +1,79 @@
+"""The server's TLS: a context whose certificate can be replaced while it serves, and the clients' contexts."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+class ServerTls:
+    """The TLS side of a server. `context` stays the same object; `reload_if_changed` renews what it presents.
+
+    Clients may present a certificate (it must then verify against `client_ca`) or none, so that tokens work. TLS 1.2 and newer;
+    ALPN offers http/1.1.
+    """
+
+    def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._client_ca = client_ca
+        self._loaded = self._stamp()
+        self.context = self._make()
+
+    def _make(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        # A session ticket is resumed without the client's certificate being shown again; a full handshake every time is simpler
+        # to reason about, and connections are long-lived here.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        context.load_cert_chain(self._certificate, self._key)
+        if self._client_ca is not None:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(cafile=str(self._client_ca))
+        return context
+
+    def _stamp(self) -> tuple[tuple[int, int, int], ...]:
+        files = [self._certificate, self._key] + ([self._client_ca] if self._client_ca else [])
+        return tuple((info.st_mtime_ns, info.st_size, info.st_ino) for info in (path.stat() for path in files))
+
+    def reload_if_changed(self) -> bool:
+        """Load the files again if any of them changed; new connections see the new certificate. Files that do not fit together
+        (caught halfway through their replacement) are logged and tried again at the next call."""
+        try:
+            stamp = self._stamp()
+            if stamp == self._loaded:
+                return False
+            self._make()  # a trial: the live context must not end up with a certificate and a foreign key
+            self.context.load_cert_chain(self._certificate, self._key)
+            if self._client_ca is not None:
+                self.context.load_verify_locations(cafile=str(self._client_ca))
+        except (OSError, ssl.SSLError) as error:
+            log.warning("the serving certificate %s could not be reloaded: %s", self._certificate, error)
+            return False
+        self._loaded = stamp
+        log.info("the serving certificate %s was reloaded", self._certificate)
+        return True
+
+
+def client_context(
+    ca: Path | None = None, certificate: Path | None = None, key: Path | None = None, *, verify: bool = True
+) -> ssl.SSLContext:
+    """Return a context for connecting to a server: trusts `ca` only (the system's when None), presents `certificate`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca is not None:
+        context.load_verify_locations(cafile=str(ca))
+    else:
+        context.load_default_certs()
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
