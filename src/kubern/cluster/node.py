@@ -113,7 +113,7 @@ class Node:
     def remove(self) -> None:
         """Kill the node and delete all it stored."""
         self.kill()
-        _delete_tree(self.paths.root)
+        delete_tree(self.paths.root)
 
 
 def agent_command(state: Path, node: str) -> list[str]:
@@ -151,7 +151,7 @@ def _remove_cgroup(folder: Path) -> None:
             return
 
 
-def _delete_tree(root: Path) -> None:
+def delete_tree(root: Path) -> None:
     """Delete a directory; what a dead node's mounts still hold is let go a moment later, so it is tried again."""
     for _ in range(50):
         try:

@@ -1,0 +1,28 @@
+"""`kubern up`: a running cluster on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubern.cli.command import Command
+
+
+def run(
+    nodes: Annotated[
+        int | None, typer.Option(min=0, max=200, help="How many nodes with real containers (default 1).")
+    ] = None,
+    virtual_nodes: Annotated[int | None, typer.Option(min=0, help="How many simulated nodes besides.")] = None,
+    name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The apiserver's port on 127.0.0.1, or the next free one.")
+    ] = 6443,
+) -> None:
+    """Set up and start a cluster, or start what is missing of one; `kubectl` then talks to it."""
+    from kubern.cli.commands.start import bring_up
+
+    bring_up(name, nodes=nodes, virtual_nodes=virtual_nodes, port=port)
+
+
+COMMAND = Command("up", run)
