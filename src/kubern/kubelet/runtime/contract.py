@@ -1,0 +1,361 @@
+"""What the kubelet asks of a container runtime, in plain values. `cri` speaks it over gRPC; a simulated runtime keeps it in memory.
+
+Times are nanoseconds since 1970, as CRI counts them; 0 means "not yet". Every call has a deadline of its own and raises
+`RuntimeFailure`. A container is found again after a restart of either side by its labels, so nothing here is remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+
+class RuntimeFailure(Exception):
+    """The runtime refused or did not answer. `code` is gRPC's name of the reason: NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED…"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+POD, CONTAINER, NODE, TARGET = "POD", "CONTAINER", "NODE", "TARGET"
+"""Whose namespace is shared."""
+
+
+class Namespaces(NamedTuple):
+    """Namespace modes. A pod's containers see only their own processes unless the pod shares its process namespace."""
+
+    network: str = POD
+    pid: str = CONTAINER
+    ipc: str = POD
+    target: str = ""
+    """With pid TARGET: the container whose processes are seen."""
+
+
+class Profile(NamedTuple):
+    """A seccomp or AppArmor profile: RuntimeDefault, Unconfined or Localhost with its reference."""
+
+    type: str
+    reference: str = ""
+
+
+class SELinux(NamedTuple):
+    user: str = ""
+    role: str = ""
+    type: str = ""
+    level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """The security context of a sandbox or a container; None leaves the image's or the runtime's own choice."""
+
+    namespaces: Namespaces = field(default_factory=Namespaces)
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_username: str = ""
+    supplemental_groups: tuple[int, ...] = ()
+    supplemental_groups_strict: bool = False
+    privileged: bool = False
+    readonly_rootfs: bool = False
+    no_new_privs: bool = False
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+    masked_paths: tuple[str, ...] = ()
+    readonly_paths: tuple[str, ...] = ()
+    seccomp: Profile | None = None
+    apparmor: Profile | None = None
+    selinux: SELinux | None = None
+
+
+class LinuxResources(NamedTuple):
+    """cgroup limits; 0 leaves a limit out. Quota and period in microseconds, memory in bytes."""
+
+    cpu_shares: int = 0
+    cpu_quota: int = 0
+    cpu_period: int = 0
+    memory_limit: int = 0
+    oom_score_adj: int = 0
+    hugepage_limits: tuple[tuple[str, int], ...] = ()
+
+
+class Dns(NamedTuple):
+    """What a pod's resolv.conf says."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+class PortMapping(NamedTuple):
+    """A host port. `protocol` is TCP, UDP or SCTP."""
+
+    container_port: int
+    host_port: int
+    protocol: str = "TCP"
+    host_ip: str = ""
+
+
+class Mount(NamedTuple):
+    """A bind mount. `propagation` is None (private), HostToContainer or Bidirectional."""
+
+    container_path: str
+    host_path: str
+    readonly: bool = False
+    propagation: str = "None"
+    recursive_readonly: bool = False
+
+
+class Device(NamedTuple):
+    container_path: str
+    host_path: str
+    permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """What a pod's sandbox is made from. `attempt` tells apart the sandboxes that one pod had."""
+
+    name: str
+    namespace: str
+    uid: str
+    attempt: int = 0
+    hostname: str = ""
+    log_directory: str = ""
+    dns: Dns | None = None
+    ports: tuple[PortMapping, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    cgroup_parent: str = ""
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    security: Security = field(default_factory=Security)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerConfig:
+    """What a container is made from. `image` is the image's id, `log_path` is relative to the sandbox's log directory."""
+
+    name: str
+    attempt: int
+    image: str
+    user_image: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    devices: tuple[Device, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    log_path: str = ""
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
+    resources: LinuxResources = field(default_factory=LinuxResources)
+    security: Security = field(default_factory=Security)
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A sandbox as listed; `ips` only come with `sandbox_status`."""
+
+    id: str
+    name: str
+    namespace: str
+    uid: str
+    attempt: int
+    ready: bool
+    created_at: int
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    ips: tuple[str, ...] = ()
+
+
+CREATED, RUNNING, EXITED, UNKNOWN = "created", "running", "exited", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container. A list fills in neither the times after `created_at` nor exit code, reason, message and log path."""
+
+    id: str
+    sandbox_id: str
+    name: str
+    attempt: int
+    state: str
+    created_at: int
+    image: str
+    image_id: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    started_at: int = 0
+    finished_at: int = 0
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    log_path: str = ""
+
+
+class Image(NamedTuple):
+    """An image on the node. `uid` is None when the image names its user instead."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    size: int = 0
+    uid: int | None = None
+    username: str = ""
+    pinned: bool = False
+
+
+class Auth(NamedTuple):
+    """How to sign in to a registry."""
+
+    username: str = ""
+    password: str = ""
+    auth: str = ""
+    server: str = ""
+    identity_token: str = ""
+    registry_token: str = ""
+
+
+class Version(NamedTuple):
+    name: str
+    version: str
+    api_version: str
+
+
+class Condition(NamedTuple):
+    """RuntimeReady or NetworkReady."""
+
+    type: str
+    status: bool
+    reason: str = ""
+    message: str = ""
+
+
+class ExecResult(NamedTuple):
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class ContainerStats(NamedTuple):
+    """What a container uses: CPU in nanoseconds since its start, memory and disk in bytes. `timestamp` in nanoseconds."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    timestamp: int
+    cpu_core_nanoseconds: int
+    cpu_nano_cores: int
+    memory_working_set: int
+    memory_usage: int
+    memory_rss: int
+    page_faults: int
+    major_page_faults: int
+    disk_used: int
+    disk_inodes: int
+
+
+class FilesystemUsage(NamedTuple):
+    mountpoint: str
+    used_bytes: int
+    inodes_used: int
+
+
+class RuntimeEvent(NamedTuple):
+    """Something happened to a container of pod `uid`; `type` is CREATED, STARTED, STOPPED or DELETED."""
+
+    container_id: str
+    uid: str
+    type: str
+
+
+class Runtime(Protocol):
+    """A container runtime: pod sandboxes, containers, images."""
+
+    async def version(self) -> Version: ...
+
+    async def status(self) -> tuple[Condition, ...]: ...
+
+    async def set_pod_cidr(self, pod_cidr: str) -> None:
+        """Tell the runtime the node's pod range; one with a network configuration of its own ignores it."""
+        ...
+
+    async def run_sandbox(self, config: SandboxConfig, handler: str = "") -> str:
+        """Create and start a sandbox, network included; return its id."""
+        ...
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        """Stop it and all its containers, and give its addresses back. Stopping again is no error."""
+        ...
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        """Remove it with its containers. A sandbox that is gone is no error."""
+        ...
+
+    async def sandbox_status(self, sandbox_id: str) -> Sandbox: ...
+
+    async def list_sandboxes(self, labels: Mapping[str, str] | None = None) -> list[Sandbox]: ...
+
+    async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str: ...
+
+    async def start_container(self, container_id: str) -> None: ...
+
+    async def stop_container(self, container_id: str, timeout: float) -> None:
+        """Ask it to end, kill it after `timeout` seconds (0: at once); returns when it has ended. Gone is no error."""
+        ...
+
+    async def remove_container(self, container_id: str) -> None:
+        """Remove it, killing it if need be. A container that is gone is no error."""
+        ...
+
+    async def list_containers(self, labels: Mapping[str, str] | None = None) -> list[Container]: ...
+
+    async def container_status(self, container_id: str) -> Container: ...
+
+    async def update_resources(self, container_id: str, resources: LinuxResources) -> None: ...
+
+    async def reopen_log(self, container_id: str) -> None: ...
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
+        """Run a command to its end. Raises `RuntimeFailure` DEADLINE_EXCEEDED after `timeout` seconds (0: no limit)."""
+        ...
+
+    async def exec_url(
+        self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+    ) -> str:
+        """Return the URL that streams a command's input and output, once."""
+        ...
+
+    async def attach_url(self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> str: ...
+
+    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str: ...
+
+    async def container_stats(self, container_id: str) -> ContainerStats: ...
+
+    async def list_container_stats(self) -> list[ContainerStats]: ...
+
+    async def list_images(self) -> list[Image]: ...
+
+    async def image_status(self, image: str) -> Image | None:
+        """Return the image, None when the node does not have it."""
+        ...
+
+    async def pull_image(self, image: str, auth: Auth | None = None, sandbox: SandboxConfig | None = None) -> str:
+        """Fetch an image and return its reference on the node."""
+        ...
+
+    async def remove_image(self, image: str) -> None: ...
+
+    async def image_filesystems(self) -> list[FilesystemUsage]: ...
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """Yield what happens to containers until the stream breaks. Raises `RuntimeFailure` UNIMPLEMENTED when the
+        runtime has no events; the caller relists then."""
+        ...
+
+    async def close(self) -> None: ...
