@@ -1,1 +1,4 @@
-"""The durable key-value store with etcd's semantics: bytes and revisions, never objects."""
+"""The durable key-value store with etcd's semantics: bytes and revisions, never objects.
+
+`contract` says what a store does; `embedded` is the back end on one SQLite file. Whoever opens one imports it from there.
+"""
