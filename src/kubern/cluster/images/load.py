@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import tarfile
 import time
 from pathlib import Path
+from typing import IO
 
 from kubern.cluster.layout import CONTAINERD_SOCKET
 from kubern.cluster.node import Node
@@ -49,3 +52,24 @@ def load_first_time(node: Node, archives: Path) -> None:
             load(node, archive)
             known.append(mark)
     done.write_text("\n".join(known))
+
+
+def names_in(archive: Path) -> list[str]:
+    """Return the image names that an OCI or Docker archive carries; none for a file that is neither."""
+    try:
+        with tarfile.open(archive) as tar:
+            files = set(tar.getnames())
+            index = json.load(_member(tar, "index.json")) if "index.json" in files else {}
+            listed = json.load(_member(tar, "manifest.json")) if "manifest.json" in files else []
+    except (tarfile.TarError, ValueError, KeyError):
+        return []
+    notes = [manifest.get("annotations") or {} for manifest in index.get("manifests") or ()]
+    names = [note["io.containerd.image.name"] for note in notes if "io.containerd.image.name" in note]
+    return names or [tag for image in listed for tag in image.get("RepoTags") or ()]
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = tar.extractfile(name)
+    if file is None:
+        raise KeyError(name)
+    return file

@@ -1,0 +1,48 @@
+"""`kubern image load FILE` and `kubern image build DIR`: images into a cluster without a registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubern.cli.command import Command
+from kubern.cli.failure import failures_said
+
+_HELP = "load FILE: an OCI or Docker archive. build DIR: what DIR/Dockerfile describes."
+
+
+def run(
+    action: Annotated[str, typer.Argument(metavar="load|build", help=_HELP)],
+    path: Annotated[
+        Path, typer.Argument(exists=True, metavar="FILE|DIR", help="The archive to load, or the directory to build.")
+    ],
+    tag: Annotated[str, typer.Option("--tag", "-t", help="With build: the image's name.")] = "",
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="With build: the Dockerfile, if not DIR/Dockerfile.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern",
+) -> None:
+    """Put an image onto every node, now and whenever a node is added: load an archive, or build one from a Dockerfile."""
+    from kubern.cluster.images.build import build
+    from kubern.cluster.images.keep import keep
+    from kubern.cluster.progress import Progress
+    from kubern.cluster.running import Cluster
+
+    progress = Progress()
+    with failures_said():
+        cluster = Cluster(name)
+        if action == "load":
+            with progress.step(f"loading {path.name} onto {len(cluster.nodes())} nodes"):
+                names = keep(cluster, path)
+        elif action == "build":
+            reference = tag or f"localhost/{path.resolve().name.lower()}:latest"
+            names = build(cluster, path, file or path / "Dockerfile", reference, progress)
+        else:
+            raise ValueError(f"{action!r} is neither load nor build")
+    for each in names:
+        typer.echo(each)
+
+
+COMMAND = Command("image", run)
