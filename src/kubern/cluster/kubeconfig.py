@@ -7,8 +7,8 @@ context, as kind does; `remove` takes just that out again. Everything else in th
 from __future__ import annotations
 
 import base64
-import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,8 @@ from kubern.cluster.pki import Pair, write_private
 
 Config = dict[str, Any]
 _LISTS = ("clusters", "users", "contexts")
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for another program that changes the same file; they hold the lock for milliseconds."""
 
 
 class UnreadableKubeconfig(ValueError):
@@ -110,15 +112,24 @@ def _real(path: Path) -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock that kubectl and kind use too: a file `<path>.lock`, here with an flock so that a dead holder holds nothing."""
+    """Hold the lock that kubectl and kind use too: whoever creates `<path>.lock` has it, and its removal gives it back."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     lock = path.with_name(path.name + ".lock")
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
         try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            break
+        except FileExistsError as error:
+            if time.monotonic() > deadline:
+                raise UnreadableKubeconfig(
+                    f"{path} is being changed by another program; if none runs, delete {lock}"
+                ) from error
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def _embedded(path: Path) -> str:

@@ -165,7 +165,10 @@ class Pki:
         """Whether the certificate there is still the one that would be made now."""
         if not (pair.certificate.exists() and pair.key.exists()):
             return False
-        held = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+        try:
+            held = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+        except ValueError:
+            return False
         left = held.not_valid_after_utc - self._clock.now()
         if left < (held.not_valid_after_utc - held.not_valid_before_utc) * RENEW_BELOW or held.subject != _name(
             subject

@@ -79,3 +79,18 @@ def test_the_first_file_of_the_variable(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert kubeconfig.users_file() == tmp_path / ".kube/config"
+
+
+def test_a_lock_of_another_program_is_waited_for_and_respected(ours, tmp_path, monkeypatch):
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(OTHER))
+    lock = tmp_path / "config.lock"
+    lock.touch()
+    monkeypatch.setattr(kubeconfig, "LOCK_PATIENCE", 0.05)
+    with pytest.raises(kubeconfig.UnreadableKubeconfig, match="being changed by another program"):
+        kubeconfig.merge(path, ours)
+    assert yaml.safe_load(path.read_text()) == OTHER
+    assert lock.exists()
+    lock.unlink()
+    kubeconfig.merge(path, ours)
+    assert not lock.exists()

@@ -84,3 +84,9 @@ def test_a_leaf_of_another_ca_and_a_half_written_pair_are_replaced(pki):
 def test_only_the_owner_reads_keys(pki, tmp_path):
     for path in (tmp_path / "pki").iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_damaged_certificate_is_replaced(pki):
+    pki.admin.certificate.write_bytes(b"-----BEGIN CERTIFICATE-----\nnothing\n")
+    pki.ensure("10.96.0.1", ["172.30.0.1"])
+    read(pki.admin).verify_directly_issued_by(read(pki.ca))
