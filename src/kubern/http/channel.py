@@ -162,3 +162,23 @@ async def run_together(*parts: Callable[[], Awaitable[None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_until_first(*parts: Callable[[], Awaitable[None]], grace: float) -> None:
+    """Run coroutines side by side until one has returned, give the others `grace` seconds more and cancel them. The exception of
+    one that failed is raised."""
+
+    async def run(part: Callable[[], Awaitable[None]]) -> None:
+        await part()
+
+    tasks = [asyncio.ensure_future(run(part)) for part in parts]
+    try:
+        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if others and all(task.exception() is None for task in done):
+            await asyncio.wait(others, timeout=grace)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
