@@ -1,0 +1,88 @@
+"""Admission: what looks at a write between decoding and storing, and may change or refuse it.
+
+A file in `admission/` exports ADMISSION, and the verbs run the chain in upstream's order: every `mutate`, then (after defaults and
+validation of the schema) every `validate`. What always holds: a plug-in that neither mutates nor validates a request costs one
+dictionary look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubern.api.resource import Resource
+from kubern.apiserver.identity import User
+from kubern.base.json import Obj
+
+if TYPE_CHECKING:
+    from kubern.apiserver.core import Core
+
+
+class Attributes(NamedTuple):
+    """What is about to be written. `obj` is None for a deletion, `old` for a creation; `obj` may be changed by `mutate`."""
+
+    core: Core
+    operation: str
+    resource: Resource
+    namespace: str
+    name: str
+    obj: Obj | None
+    old: Obj | None
+    user: User
+    subresource: str = ""
+    dry_run: bool = False
+    warnings: list[str] | None = None
+
+
+Hook = Callable[[Attributes], "Awaitable[None] | None"]
+
+
+class Admission(NamedTuple):
+    """One plug-in. `order` sorts the chain; `operations` are CREATE, UPDATE, DELETE, CONNECT.
+
+    `resources` are plurals with their group (`pods`, `ingresses.networking.k8s.io`); empty: all. `subresources` with `*`: every one.
+    """
+
+    name: str
+    order: int
+    operations: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    mutate: Hook | None = None
+    validate: Hook | None = None
+    subresources: tuple[str, ...] = ("",)
+
+
+class AdmissionChain:
+    """The plug-ins in order."""
+
+    def __init__(self, plugins: Iterable[Admission]) -> None:
+        self._plugins = sorted(plugins, key=lambda plugin: plugin.order)
+        self._chosen: dict[tuple[str, str, str, str], list[Hook]] = {}
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Let every plug-in change `attributes.obj`. Raises the refusal of the first that refuses."""
+        for hook in self._hooks("mutate", attributes):
+            waiting = hook(attributes)
+            if waiting is not None:
+                await waiting
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Let every plug-in look at the final object. Raises the refusal of the first that refuses."""
+        for hook in self._hooks("validate", attributes):
+            waiting = hook(attributes)
+            if waiting is not None:
+                await waiting
+
+    def _hooks(self, phase: str, attributes: Attributes) -> list[Hook]:
+        key = (phase, attributes.operation, attributes.resource.group_resource, attributes.subresource)
+        hooks = self._chosen.get(key)
+        if hooks is None:
+            hooks = self._chosen[key] = [
+                hook
+                for plugin in self._plugins
+                if (hook := plugin.mutate if phase == "mutate" else plugin.validate)
+                and attributes.operation in plugin.operations
+                and (not plugin.resources or attributes.resource.group_resource in plugin.resources)
+                and ("*" in plugin.subresources or attributes.subresource in plugin.subresources)
+            ]
+        return hooks

@@ -1,0 +1,1 @@
+"""Cluster IPs and node ports: who holds which, and which is free."""

@@ -1,0 +1,105 @@
+"""From objects and errors to HTTP answers: what the client accepts, headers, the one place where errors become Status.
+
+Called by the pipeline and the verbs. What always holds: every answer to an API request, success or not, is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+import yaml
+
+from kubern.base.errors import NotAcceptable, StatusError
+from kubern.base.json import Obj
+from kubern.http.contract import Response
+
+JSON_HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
+YAML_HEADERS = (("content-type", "application/yaml"), ("cache-control", "no-cache, private"))
+TEXT_HEADERS = (
+    ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-cache, private"), ("x-content-type-options", "nosniff"),
+)  # fmt: skip
+
+SUPPORTED = ("application/json", "application/yaml")
+_REMEMBERED = 256
+"""Distinct Accept headers kept parsed; clients use a handful, the bound keeps a hostile one from filling memory."""
+
+
+class Media(NamedTuple):
+    """What a client accepts: an encoding and, with `transform`, `Table`, `PartialObjectMetadata` or `PartialObjectMetadataList`."""
+
+    encoding: str = "application/json"
+    transform: str = ""
+
+
+JSON = Media()
+
+
+class Negotiator:
+    """Chooses the media type of an answer from an Accept header."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Media] = {}
+
+    def choose(self, accept: str) -> Media:
+        """Return the first acceptable type that is served. Raises `NotAcceptable`."""
+        media = self._known.get(accept)
+        if media is None:
+            media = _choose(accept)
+            if len(self._known) < _REMEMBERED:
+                self._known[accept] = media
+        return media
+
+
+def _choose(accept: str) -> Media:
+    if not accept:
+        return JSON
+    for clause in accept.split(","):
+        parts = [part.strip() for part in clause.split(";")]
+        parameters = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
+        transform = parameters.get("as", "")
+        if transform and (parameters.get("g"), parameters.get("v")) not in (("meta.k8s.io", "v1"), (None, "v1")):
+            continue
+        if transform not in ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"):
+            continue
+        if parts[0] in ("*/*", "application/*", "application/json"):
+            return Media("application/json", transform)
+        if parts[0] in ("application/yaml", "text/yaml", "application/x-yaml"):
+            return Media("application/yaml", transform)
+    raise NotAcceptable("only the following media types are accepted: application/json, application/yaml")
+
+
+def body_response(status: int, body: bytes, media: Media = JSON, warnings: Sequence[str] = ()) -> Response:
+    """Return JSON bytes as an answer in the encoding accepted, with upstream's `Warning` headers."""
+    headers = JSON_HEADERS
+    if media.encoding == "application/yaml":
+        headers = YAML_HEADERS
+        body = yaml.dump(orjson.loads(body), Dumper=yaml.CSafeDumper, sort_keys=False).encode()
+    if warnings:
+        escaped = [text.replace("\\", "\\\\").replace('"', '\\"') for text in warnings]
+        return Response(status, headers + tuple(("warning", f'299 - "{text}"') for text in escaped), body, True)
+    return Response(status, headers, body, True)
+
+
+def object_response(status: int, obj: Obj, media: Media = JSON, warnings: Sequence[str] = ()) -> Response:
+    """Return an object as an answer."""
+    return body_response(status, orjson.dumps(obj), media, warnings)
+
+
+def error_response(error: StatusError, media: Media = JSON) -> Response:
+    """Return the `Status` of an error."""
+    response = object_response(error.code, error.status(), media)
+    if error.retry_after:
+        return response._replace(headers=(*response.headers, ("retry-after", str(error.retry_after))))
+    return response
+
+
+def text_response(status: int, text: str) -> Response:
+    """Return plain text, as the health checks and unknown paths answer."""
+    return Response(status, TEXT_HEADERS, text.encode())
+
+
+def success(details: Obj) -> Obj:
+    """Return the `Status` of something that was done and leaves no object to show."""
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}

@@ -1,0 +1,108 @@
+"""The objects that every cluster has: made at start when they are missing, as upstream's post-start hooks do."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+
+from kubern.apiserver.call import Call
+from kubern.apiserver.core import Core
+from kubern.apiserver.identity import LOOPBACK
+from kubern.apiserver.options import WriteOptions
+from kubern.apiserver.request_info import RequestInfo
+from kubern.apiserver.writing import create
+from kubern.base.errors import AlreadyExists
+from kubern.base.json import Obj
+from kubern.http.contract import Peer, Request
+
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_log = logging.getLogger(__name__)
+
+PRIORITY_CLASSES = (
+    ("system-node-critical", 2000001000, "Used for system critical pods that must not be moved from their current node."),
+    (
+        "system-cluster-critical", 2000000000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+)  # fmt: skip
+
+
+async def bootstrap(core: Core) -> None:
+    """Create what is missing: namespaces, priority classes, the `kubernetes` Service and its endpoints."""
+    for name in NAMESPACES:
+        await ensure(core, "", "v1", "namespaces", {"metadata": {"name": name}})
+    for name, value, description in PRIORITY_CLASSES:
+        obj = {"metadata": {"name": name}, "value": value, "description": description}
+        await ensure(core, "scheduling.k8s.io", "v1", "priorityclasses", obj)
+    await _kubernetes_service(core)
+
+
+async def _kubernetes_service(core: Core) -> None:
+    config = core.config
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    await ensure(core, "", "v1", "services", {
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
+        "spec": {
+            "clusterIP": first_address(config.service_cluster_ip_range),
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.secure_port}],
+            "type": "ClusterIP",
+            "sessionAffinity": "None",
+        },
+    })  # fmt: skip
+    port = {"name": "https", "port": config.secure_port, "protocol": "TCP"}
+    await replace_always(core, "", "v1", "endpoints", {
+        "metadata": {
+            "name": "kubernetes", "namespace": "default", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": config.advertise_address}], "ports": [port]}],
+    })  # fmt: skip
+    await replace_always(core, "discovery.k8s.io", "v1", "endpointslices", {
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv6" if ":" in config.advertise_address else "IPv4",
+        "endpoints": [{"addresses": [config.advertise_address], "conditions": {"ready": True}}],
+        "ports": [port],
+    })  # fmt: skip
+
+
+async def ensure(core: Core, group: str, version: str, plural: str, obj: Obj) -> bool:
+    """Create an object unless it exists or the resource is not served; returns whether it was created."""
+    resource = core.resources.get((group, version, plural))
+    if resource is None:
+        return False
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace", "")
+    if core.storage(resource).find(namespace, metadata["name"]):
+        return False
+    complete = {"kind": resource.kind, "apiVersion": resource.api_version} | obj
+    resource.default(complete)
+    info = RequestInfo(True, "create", "", group, version, namespace, plural)
+    request = Request("POST", "", "", {}, b"", Peer(user=LOOPBACK))
+    try:
+        await create(core, Call(request, info, LOOPBACK, resource), complete, WriteOptions(False, "Ignore", ""), [])
+    except AlreadyExists:
+        return False
+    _log.info("created", extra={"kind": resource.kind, "object": f"{namespace}/{metadata['name']}"})
+    return True
+
+
+async def replace_always(core: Core, group: str, version: str, plural: str, obj: Obj) -> None:
+    """Create an object, or set everything but its metadata to what `obj` says: the server's own address may have changed."""
+    if await ensure(core, group, version, plural, obj):
+        return
+    resource = core.resources.get((group, version, plural))
+    if resource is None:
+        return
+    metadata = obj["metadata"]
+
+    async def change(old: Obj) -> Obj:
+        new = old | {key: value for key, value in obj.items() if key != "metadata"}
+        resource.default(new)
+        return new
+
+    await core.storage(resource).update(metadata.get("namespace", ""), metadata["name"], change)
+
+
+def first_address(cidr: str) -> str:
+    """Return the first usable address of a range: the `kubernetes` Service's."""
+    network = ipaddress.ip_network(cidr, strict=False)
+    return str(network.network_address + 1)

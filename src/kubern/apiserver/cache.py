@@ -1,0 +1,111 @@
+"""The watch cache of one stored resource: its objects as bytes, and the latest changes.
+
+Fed by the `Feed` alone, in revision order; read by GET, LIST and WATCH without waiting. What always holds: `keys` is sorted
+and holds exactly the keys of `entries`; `window` holds every change after `floor`, oldest first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from kubern.apiserver.encoding import Entry, Layout
+from kubern.store.contract import Event
+
+WINDOW = 4096
+"""How many changes a watch can be resumed from; a relist is what an older one costs."""
+
+Match = Callable[[Entry], bool]
+
+
+class Change:
+    """One change of one object. `entry` is what the object is now or, deleted, what it last was at the deletion's revision."""
+
+    __slots__ = ("deleted", "entry", "frames", "previous")
+
+    def __init__(self, deleted: bool, entry: Entry, previous: Entry | None) -> None:
+        self.deleted = deleted
+        self.entry = entry
+        self.previous = previous
+        self.frames: dict[Any, bytes] = {}
+        """The encoded events, by form and type: made once, sent to every watcher."""
+
+    def seen_by(self, match: Match | None) -> tuple[str, Entry] | None:
+        """Return the event that a watcher with this selector sees: a change in or out of the selection is ADDED or DELETED."""
+        if match is None:
+            now, before = not self.deleted, self.previous is not None
+        else:
+            now = not self.deleted and match(self.entry)
+            before = self.previous is not None and match(self.previous)
+        if now:
+            return ("MODIFIED" if before else "ADDED"), self.entry
+        if before and self.previous is not None:
+            return "DELETED", self.entry if self.deleted else self.previous.at(self.entry.revision)
+        return None
+
+
+class ResourceCache:
+    """The objects of one storage prefix."""
+
+    def __init__(self, layout: Layout, prefix: str) -> None:
+        self.layout = layout
+        self.prefix = prefix
+        self.entries: dict[str, Entry] = {}
+        self.keys: list[str] = []
+        self.window: deque[Change] = deque()
+        self.floor = 0
+        self.changed_at = 0
+        """The revision of the newest change: a list taken at or after it is still the current one."""
+
+    def load(self, entries: Iterable[Entry], revision: int) -> None:
+        """Start over with these objects, taken at `revision`."""
+        self.entries = {entry.key: entry for entry in entries}
+        self.keys = sorted(self.entries)
+        self.window.clear()
+        self.floor = self.changed_at = revision
+
+    def apply(self, key: str, event: Event) -> Change | None:
+        """Take one event of the store in and return the change; None for a deletion of what was not here."""
+        revision = event.current.mod_revision
+        previous = self.entries.get(key)
+        if event.deleted:
+            if previous is None:
+                return None
+            del self.entries[key]
+            del self.keys[bisect_left(self.keys, key)]
+            change = Change(True, previous.at(revision), previous)
+        else:
+            entry = self.layout.entry_of(key, event.current)
+            if previous is None:
+                insort(self.keys, key)
+            self.entries[key] = entry
+            change = Change(False, entry, previous)
+        self.window.append(change)
+        if len(self.window) > WINDOW:
+            self.floor = self.window.popleft().entry.revision
+        self.changed_at = revision
+        return change
+
+    def since(self, revision: int) -> list[Change]:
+        """Return the changes after `revision`, which must not be below `floor`."""
+        newest: list[Change] = []
+        for change in reversed(self.window):
+            if change.entry.revision <= revision:
+                break
+            newest.append(change)
+        newest.reverse()
+        return newest
+
+    def select(self, namespace: str = "", start: str = "") -> Sequence[Entry]:
+        """Return the objects of a namespace (empty: all) in key order, from key `start` on."""
+        entries, keys = self.entries, self.keys
+        if namespace:
+            first = bisect_left(keys, max(start, f"{namespace}/"))
+            keys = keys[first : bisect_left(keys, f"{namespace}0", first)]  # "0" is the character after "/"
+        elif start:
+            keys = keys[bisect_left(keys, start) :]
+        else:
+            return [entries[key] for key in keys]
+        return [entries[key] for key in keys]

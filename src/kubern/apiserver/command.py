@@ -1,0 +1,101 @@
+"""Running an apiserver as a process: store, server, signals. Called by `kubern apiserver`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import re
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import uvloop
+
+from kubern.api.resources import load
+from kubern.apiserver.config import Config
+from kubern.apiserver.server import ApiServer
+from kubern.base.clock import SystemClock
+from kubern.http.server import bound_socket, serve
+from kubern.http.tls import ServerTls
+from kubern.store.embedded import EmbeddedStore
+
+_log = logging.getLogger(__name__)
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+class Listen(NamedTuple):
+    """Where to serve, with which certificate, and where the store is."""
+
+    bind_address: str
+    tls_cert_file: Path
+    tls_private_key_file: Path
+    data_dir: Path
+
+
+def run_apiserver(config: Config, listen: Listen) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `CannotListen`, `OSError` for files that cannot be read."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
+    uvloop.run(_main(config, listen))
+
+
+async def _main(config: Config, listen: Listen) -> None:
+    clock = SystemClock()
+    tls = ServerTls(listen.tls_cert_file, listen.tls_private_key_file, config.client_ca_file)
+    sock = bound_socket(listen.bind_address, config.secure_port)
+    config = replace(config, secure_port=sock.getsockname()[1])
+    store = await EmbeddedStore.open(listen.data_dir, clock=clock)
+    try:
+        api = ApiServer(store, load(), config, clock)
+        await api.start()
+        server = await serve(api.handler, [sock], tls=tls, clock=clock)
+        gc.collect()
+        gc.freeze()  # what is here now stays for good: later collections need not look at it
+        print(f"serving on https://{listen.bind_address}:{server.port}", flush=True)
+        await _signalled()
+        await api.close()
+        await server.close()
+    finally:
+        await store.close()
+
+
+async def _signalled() -> None:
+    """Return at the first SIGTERM or SIGINT."""
+    stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end() -> None:
+        if not stop.done():
+            stop.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    await stop
+
+
+def parse_port_range(text: str) -> tuple[int, int]:
+    """Read `30000-32767`. Raises `ValueError`."""
+    first, _, last = text.partition("-")
+    low, high = int(first), int(last or first)
+    if not 0 < low <= high < 65536:
+        raise ValueError(f"not a port range: {text!r}")
+    return low, high
+
+
+def parse_runtime_config(text: str) -> dict[str, bool]:
+    """Read `api/beta=true,batch/v1=false`. Raises `ValueError`."""
+    result = {}
+    for part in filter(None, text.split(",")):
+        key, _, value = part.partition("=")
+        if value not in ("", "true", "false"):
+            raise ValueError(f"not a boolean in --runtime-config: {part!r}")
+        result[key.strip()] = value != "false"
+    return result
+
+
+def parse_duration(text: str) -> int:
+    """Read a Go duration such as `1h0m0s` and return whole seconds. Raises `ValueError`."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"not a duration: {text!r}")
+    return int(sum(float(number) * _UNITS[unit] for number, unit in parts))

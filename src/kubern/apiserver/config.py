@@ -1,0 +1,38 @@
+"""What an apiserver is told at start. Filled in by the command line and by `kubern up`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings with upstream's defaults; each is named after the upstream flag that sets it."""
+
+    advertise_address: str = "127.0.0.1"
+    secure_port: int = 6443
+    service_cluster_ip_range: str = "10.96.0.0/16"
+    service_node_port_range: tuple[int, int] = (30000, 32767)
+    runtime_config: Mapping[str, bool] = field(default_factory=dict)
+    """`group/version`, `api/beta`, `api/alpha` or `api/all` to whether it is served."""
+    event_ttl: int = 3600
+    """Seconds that an Event is kept."""
+    client_ca_file: Path | None = None
+    token_auth_file: Path | None = None
+    anonymous_auth: bool = True
+    authorization_mode: tuple[str, ...] = ("RBAC",)
+    service_account_key_files: tuple[Path, ...] = ()
+    service_account_signing_key_file: Path | None = None
+    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    api_audiences: tuple[str, ...] = ()
+    kubelet_client_certificate: Path | None = None
+    kubelet_client_key: Path | None = None
+    kubelet_certificate_authority: Path | None = None
+    disable_admission_plugins: frozenset[str] = frozenset()
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences that a token must be for; the issuer when none are set."""
+        return self.api_audiences or (self.service_account_issuer,)

@@ -1,0 +1,144 @@
+"""What every verb and subresource works with: the resources served, their storages, and the server's collaborators.
+
+Made by `ApiServer`. What always holds: resources that share a storage prefix (a resource's versions, the two Event groups)
+share one `Storage`, laid out as their storage version.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+from kubern.api.resource import Resource
+from kubern.apiserver.admission_chain import AdmissionChain
+from kubern.apiserver.allocation.reservations import Reservations
+from kubern.apiserver.answers import Negotiator
+from kubern.apiserver.backends.access import Backends
+from kubern.apiserver.backends.kubelet_tls import KubeletTls
+from kubern.apiserver.config import Config
+from kubern.apiserver.encoding import Entry
+from kubern.apiserver.feed import Feed
+from kubern.apiserver.forms import Form
+from kubern.apiserver.identity import Authorizer, allow_all
+from kubern.apiserver.storage import Storage
+from kubern.base.clock import Clock
+from kubern.base.json import Obj
+from kubern.http.dial import dial_directly
+from kubern.store.contract import Store
+
+PREFERRED_GROUPS = (
+    "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling",
+    "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io",
+    "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io",
+    "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
+    "storagemigration.k8s.io",
+)  # fmt: skip
+"""The order in which upstream's discovery lists its groups."""
+
+
+class Core:
+    """The registry of an apiserver."""
+
+    def __init__(
+        self, store: Store, resources: Iterable[Resource], config: Config, clock: Clock, rng: random.Random
+    ) -> None:
+        self.store = store
+        self.config = config
+        self.clock = clock
+        self.rng = rng
+        self.feed = Feed(store, clock)
+        self.reservations = Reservations()
+        self.negotiator = Negotiator()
+        self.forms: dict[tuple[str, str, str], Form] = {}
+        self.authorizer: Authorizer = allow_all
+        self.admission = AdmissionChain([])
+        self._event_lease = (-1, 0)
+        kubelet_tls = KubeletTls(
+            config.kubelet_client_certificate, config.kubelet_client_key, config.kubelet_certificate_authority
+        )
+        self.backends = Backends(self._object, dial_directly, kubelet_tls, rng)
+        declared = tuple(resources)
+        self.resources: Mapping[tuple[str, str, str], Resource] = {
+            (r.group, r.version, r.plural): r for r in declared if served(r, config.runtime_config)
+        }
+        self._storages = self._make_storages(declared)
+
+    def _make_storages(self, declared: Sequence[Resource]) -> dict[str, Storage]:
+        storages: dict[str, Storage] = {}
+        for resource in sorted(declared, key=lambda r: not r.storage_version):
+            prefix = resource.storage_prefix or resource.plural
+            if resource.stored and prefix not in storages:
+                storages[prefix] = Storage(resource, self.store, self.feed)
+        return storages
+
+    def storage(self, resource: Resource) -> Storage:
+        """Return where a resource is kept."""
+        return self._storages[resource.storage_prefix or resource.plural]
+
+    def storage_of(self, plural: str, group: str = "") -> Storage:
+        """Return where the objects of `plural` are kept, whatever version. Raises `LookupError`."""
+        for storage in self._storages.values():
+            if storage.resource.plural == plural and storage.resource.group == group:
+                return storage
+        raise LookupError(f"no such resource: {plural}.{group}")
+
+    def find(self, plural: str, namespace: str, name: str, group: str = "") -> Entry | None:
+        """Return an object from the watch cache, or None."""
+        return self.storage_of(plural, group).find(namespace, name)
+
+    def _object(self, plural: str, namespace: str, name: str) -> Obj | None:
+        entry = self.find(plural, namespace, name)
+        return entry.obj() if entry is not None else None
+
+    def namespace(self, name: str) -> Entry | None:
+        """Return a namespace, or None."""
+        storage = self._storages.get("namespaces")
+        return storage.cache.entries.get(name) if storage else None
+
+    async def lease_for(self, resource: Resource) -> int:
+        """Return the lease that a new object hangs on: events are kept for an hour, everything else for ever.
+
+        Events created in the same minute share a lease, so that a storm of events does not make a storm of leases.
+        """
+        if resource.plural != "events":
+            return 0
+        minute = int(self.clock.monotonic() // 60)
+        if self._event_lease[0] != minute:
+            self._event_lease = (minute, await self.store.grant(self.config.event_ttl + 60))
+        return self._event_lease[1]
+
+    def group_versions(self) -> dict[str, list[str]]:
+        """Return the served groups in upstream's order, each with its versions, the preferred one first."""
+        groups: dict[str, list[str]] = {}
+        for group, version, _ in self.resources:
+            versions = groups.setdefault(group, [])
+            if version not in versions:
+                versions.append(version)
+        order = {group: index for index, group in enumerate(PREFERRED_GROUPS)}
+        for versions in groups.values():
+            versions.sort(key=version_priority, reverse=True)
+        return {g: groups[g] for g in sorted(groups, key=lambda g: (order.get(g, len(order)), g))}
+
+
+def version_priority(version: str) -> tuple[int, int, int]:
+    """Return a key that sorts stable after beta after alpha, and higher numbers last: v2 is preferred to v1 and v1beta1."""
+    for stage, marker in ((1, "beta"), (0, "alpha")):
+        if marker in version:
+            major, _, minor = version[1:].partition(marker)
+            return stage, _number(major), _number(minor)
+    return 2, _number(version[1:]), 0
+
+
+def served(resource: Resource, runtime_config: Mapping[str, bool]) -> bool:
+    """Whether a resource's version is on: stable ones are unless switched off, beta and alpha ones only by --runtime-config."""
+    stage = version_priority(resource.version)[0]
+    stage_key = ("api/alpha", "api/beta", "api/ga")[stage]
+    exact = f"{resource.group}/{resource.version}" if resource.group else resource.version
+    for key in (f"{exact}/{resource.plural}", exact, stage_key, "api/all"):
+        if key in runtime_config:
+            return runtime_config[key]
+    return stage == 2
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,124 @@
+"""One watch of the store feeds every watch cache.
+
+Started by `Core`; whoever needs read-your-writes waits for a revision here. What always holds: every event up to `revision`
+has been applied to its cache and handed to its watchers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Sequence
+
+from kubern.apiserver.cache import ResourceCache
+from kubern.apiserver.watching import Broadcaster
+from kubern.base.backoff import Backoff
+from kubern.base.clock import Clock
+from kubern.store.contract import Compacted, Event, Store, StoreError, Watch, prefix_end
+
+ROOT = b"/registry/"
+_log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Keeps the caches of all resources at the store's newest revision."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._sinks: dict[str, tuple[ResourceCache, Broadcaster]] = {}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+        self._task: asyncio.Task[None] | None = None
+        self.revision = 0
+
+    def add(self, cache: ResourceCache, broadcaster: Broadcaster) -> None:
+        """Feed `cache` with the keys below its prefix; before `start`."""
+        self._sinks[cache.prefix] = (cache, broadcaster)
+
+    async def start(self) -> None:
+        """Load every cache and follow the store from there on."""
+        watch = await self._load()
+        self._task = asyncio.get_running_loop().create_task(self._run(watch), name="store feed")
+
+    async def close(self) -> None:
+        """Stop following the store and end every watch."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for _, broadcaster in self._sinks.values():
+            broadcaster.close_all()
+
+    async def wait(self, revision: int) -> None:
+        """Return once everything up to `revision` can be read from the caches."""
+        if self.revision >= revision:
+            return
+        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (revision, next(self._order), reached))
+        await reached
+
+    def bookmark(self) -> None:
+        """Send a bookmark to every watcher that wants them."""
+        for _, broadcaster in self._sinks.values():
+            broadcaster.bookmark(self.revision)
+
+    async def _load(self) -> Watch:
+        found = await self._store.range(ROOT, prefix_end(ROOT))
+        groups: dict[str, list[tuple[str, int]]] = {prefix: [] for prefix in self._sinks}
+        for index, item in enumerate(found.items):
+            located = self._locate(item.key)
+            if located:
+                groups[located[0]].append((located[1], index))
+        for prefix, (cache, broadcaster) in self._sinks.items():
+            cache.load([cache.layout.entry_of(key, found.items[i]) for key, i in groups[prefix]], found.revision)
+            broadcaster.close_all()
+        self._reach(found.revision)
+        return self._store.watch(ROOT, prefix_end(ROOT), revision=found.revision + 1)
+
+    async def _run(self, watch: Watch | None) -> None:
+        backoff = Backoff(0.1, 5)
+        while True:
+            try:
+                watch = watch or await self._load()
+                async for batch in watch:
+                    self._apply(batch)
+                    backoff.reset("feed")
+                return
+            except Compacted:
+                _log.warning("the store feed fell behind and starts over", extra={"revision": self.revision})
+            except StoreError:
+                _log.exception("the store feed broke", extra={"revision": self.revision})
+            finally:
+                if watch:
+                    watch.close()
+            watch = None
+            await self._clock.sleep(backoff.next("feed"))
+
+    def _apply(self, batch: Sequence[Event]) -> None:
+        for event in batch:
+            located = self._locate(event.current.key)
+            if located:
+                cache, broadcaster = self._sinks[located[0]]
+                change = cache.apply(located[1], event)
+                if change:
+                    broadcaster.publish(change)
+        if batch:
+            self._reach(batch[-1].current.mod_revision)
+
+    def _reach(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+        while self._waiting and self._waiting[0][0] <= self.revision:
+            reached = heapq.heappop(self._waiting)[2]
+            if not reached.done():
+                reached.set_result(None)
+
+    def _locate(self, key: bytes) -> tuple[str, str] | None:
+        """Return the storage prefix and the key below it; prefixes have one or two segments."""
+        first, _, rest = key[len(ROOT) :].decode().partition("/")
+        if first in self._sinks:
+            return first, rest
+        second, _, rest = rest.partition("/")
+        prefix = f"{first}/{second}"
+        return (prefix, rest) if prefix in self._sinks else None

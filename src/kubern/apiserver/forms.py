@@ -1,0 +1,202 @@
+"""The forms in which objects are answered: whole, as a Table, as PartialObjectMetadata, or in another served version.
+
+A form turns entries of the watch cache into JSON bytes for a single object, a list and a watch event alike. What always holds:
+the whole object in its storage version (`FullForm`) costs no parsing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from kubern.api.resource import Column, Resource
+from kubern.apiserver.encoding import Entry
+from kubern.base.clock import Clock
+from kubern.base.json import Obj
+
+INITIAL_END = "k8s.io/initial-events-end"
+
+
+class ListMeta(NamedTuple):
+    """The metadata of a list."""
+
+    revision: int
+    continue_token: str = ""
+    remaining: int | None = None
+
+    def obj(self) -> Obj:
+        """Return it in the API's shape."""
+        meta: Obj = {"resourceVersion": str(self.revision)}
+        if self.continue_token:
+            meta["continue"] = self.continue_token
+        if self.remaining is not None:
+            meta["remainingItemCount"] = self.remaining
+        return meta
+
+
+class Form(Protocol):
+    """How a client wants objects. Forms with equal `key`s give equal bytes."""
+
+    key: Hashable
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return one object."""
+        ...
+
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+        """Return a list."""
+        ...
+
+    def bookmark(self, revision: int, initial_end: bool) -> bytes:
+        """Return the object of a BOOKMARK event."""
+        ...
+
+
+class FullForm:
+    """The object as it is, in its storage version: the bytes of the cache."""
+
+    def __init__(self, kind: str, api_version: str) -> None:
+        self.key: Hashable = "full"
+        self._identity = {"kind": kind, "apiVersion": api_version}
+        self._list_head = orjson.dumps({"kind": f"{kind}List", "apiVersion": api_version})[:-1] + b',"metadata":'
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return the cached bytes."""
+        return entry.full
+
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+        """Join the cached bytes of the items, which in a typed list carry neither kind nor apiVersion."""
+        items = b",".join([entry.item for entry in entries])
+        return b'%b%b,"items":[%b]}' % (self._list_head, orjson.dumps(meta.obj()), items)
+
+    def bookmark(self, revision: int, initial_end: bool) -> bytes:
+        """Return an object with nothing but a resourceVersion."""
+        return orjson.dumps(self._identity | {"metadata": bookmark_meta(revision, initial_end)})
+
+
+class ConvertedForm:
+    """The object in a served version that is not the stored one."""
+
+    def __init__(self, kind: str, api_version: str, convert: Callable[[Obj], Obj]) -> None:
+        self.key: Hashable = ("version", api_version)
+        self._identity = {"kind": kind, "apiVersion": api_version}
+        self._convert = convert
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return the converted object."""
+        return orjson.dumps(
+            self._identity | {k: v for k, v in self._convert(entry.obj()).items() if k not in self._identity}
+        )
+
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+        """Return the converted objects."""
+        items = [{k: v for k, v in self._convert(e.obj()).items() if k not in self._identity} for e in entries]
+        head = {"kind": f"{self._identity['kind']}List", "apiVersion": self._identity["apiVersion"]}
+        return orjson.dumps(head | {"metadata": meta.obj(), "items": items})
+
+    def bookmark(self, revision: int, initial_end: bool) -> bytes:
+        """Return an object with nothing but a resourceVersion."""
+        return orjson.dumps(self._identity | {"metadata": bookmark_meta(revision, initial_end)})
+
+
+class PartialForm:
+    """The object's metadata alone."""
+
+    _IDENTITY = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+
+    def __init__(self) -> None:
+        self.key: Hashable = "partial"
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return the object's metadata."""
+        return orjson.dumps(self.partial(entry))
+
+    def partial(self, entry: Entry) -> Obj:
+        """Return the PartialObjectMetadata of an entry."""
+        return self._IDENTITY | {"metadata": orjson.loads(entry.item)["metadata"]}
+
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+        """Return the metadata of every object."""
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta.obj()}
+        return orjson.dumps(head | {"items": [self.partial(entry) for entry in entries]})
+
+    def bookmark(self, revision: int, initial_end: bool) -> bytes:
+        """Return metadata with nothing but a resourceVersion."""
+        return orjson.dumps(self._IDENTITY | {"metadata": bookmark_meta(revision, initial_end)})
+
+
+class TableForm:
+    """What `kubectl get` prints: a row an object, in the columns that the resource declares.
+
+    `include` is upstream's includeObject: `Metadata` (the default), `Object` or `None`.
+    """
+
+    def __init__(self, resource: Resource, clock: Clock, include: str, convert: Callable[[Obj], Obj]) -> None:
+        self.key: Hashable = ("table", resource.api_version, include)
+        self._columns = resource.columns or DEFAULT_COLUMNS
+        self._clock = clock
+        self._include = include or "Metadata"
+        self._convert = convert
+        self._definitions = [
+            {
+                "name": column.name,
+                "type": column.type,
+                "format": column.format or ("name" if column.name == "Name" else ""),
+                "description": column.description,
+                "priority": column.priority,
+            }
+            for column in self._columns
+        ]
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return a Table of one row."""
+        return self._table([self._row(entry)], {"resourceVersion": str(entry.revision)})
+
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+        """Return a Table of all the objects."""
+        return self._table([self._row(entry) for entry in entries], meta.obj())
+
+    def bookmark(self, revision: int, initial_end: bool) -> bytes:
+        """Return a Table without columns whose one row's object carries the resourceVersion."""
+        partial = PartialForm._IDENTITY | {"metadata": bookmark_meta(revision, initial_end)}
+        return self._table(
+            [{"cells": [None] * len(self._columns), "object": partial}], {"resourceVersion": str(revision)}
+        )
+
+    def _table(self, rows: list[Obj], metadata: Obj) -> bytes:
+        return orjson.dumps(
+            {
+                "kind": "Table",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+                "columnDefinitions": self._definitions,
+                "rows": rows,
+            }
+        )
+
+    def _row(self, entry: Entry) -> Obj:
+        obj = self._convert(entry.obj())
+        now = self._clock.now()
+        row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in self._columns]}
+        if self._include == "Object":
+            row["object"] = obj
+        elif self._include == "Metadata":
+            row["object"] = PartialForm._IDENTITY | {"metadata": obj["metadata"]}
+        return row
+
+
+def bookmark_meta(revision: int, initial_end: bool) -> Obj:
+    """Return the metadata of a bookmark; one that ends the initial events says so."""
+    metadata: Obj = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_end:
+        metadata["annotations"] = {INITIAL_END: "true"}
+    return metadata
+
+
+DEFAULT_COLUMNS = (
+    Column("Name", lambda obj, now: obj["metadata"]["name"], format="name"),
+    Column("Created At", lambda obj, now: obj["metadata"].get("creationTimestamp"), type="date"),
+)
+"""Upstream's columns of a resource that declares none."""

@@ -1,0 +1,153 @@
+"""LIST: a consistent, possibly paged, answer out of the watch cache, or out of the store for an older revision.
+
+Called by the verbs list, watch (initial events) and deletecollection. What always holds: all pages of one list show the same
+revision, or the client is told that they cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from kubern.apiserver.cache import Match
+from kubern.apiserver.core import Core
+from kubern.apiserver.encoding import Entry
+from kubern.apiserver.forms import ListMeta
+from kubern.apiserver.options import ListOptions
+from kubern.apiserver.storage import Storage
+from kubern.base.errors import BadRequest, Cause, Expired, Timeout
+from kubern.base.json import Obj
+from kubern.store.contract import Compacted, FutureRevision, prefix_end
+
+TOO_LARGE_WAIT = 3.0
+"""Seconds that a read waits for a revision that is not there yet, as upstream's watch cache does."""
+_TOKEN_VERSION = "meta.k8s.io/v1"
+_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
+    "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided "
+    "token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was "
+    "returned and now may show up in the list."
+)
+INCONSISTENT = -1
+
+
+class ContinueExpired(Expired):
+    """The list's revision is gone; the token goes on with what is there now."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(_TOO_OLD)
+        self._token = token
+
+    def status(self) -> Obj:
+        """Return the Status, whose metadata holds the token."""
+        return super().status() | {"metadata": {"continue": self._token}}
+
+
+class Page(NamedTuple):
+    """The entries of one answer and its metadata."""
+
+    entries: Sequence[Entry]
+    meta: ListMeta
+
+
+def encode_token(revision: int, start: str) -> str:
+    """Return the continue token for going on at key `start` of the list taken at `revision`."""
+    raw = orjson.dumps({"v": _TOKEN_VERSION, "rv": revision, "start": start})
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_token(token: str) -> tuple[int, str]:
+    """Return revision and start key of a continue token. Raises `BadRequest`."""
+    try:
+        raw = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        revision, start = raw["rv"], raw["start"]
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise BadRequest("continue key is not valid: illegal base64 data or encoding") from error
+    if raw.get("v") != _TOKEN_VERSION or not isinstance(revision, int) or not isinstance(start, str) or not start:
+        raise BadRequest(
+            "continue key is not valid: incorrect encoded start resourceVersion or key (version meta.k8s.io/v1)"
+        )
+    return revision, start
+
+
+def list_now(storage: Storage, revision: int, namespace: str, match: Match | None, options: ListOptions) -> Page | None:
+    """Return the page out of the watch cache; None when only the store can answer: an older revision than the newest change."""
+    start, at = "", revision
+    if options.continue_token:
+        if options.resource_version not in (None, 0):
+            raise BadRequest("specifying resource version is not allowed when using continue")
+        at, start = decode_token(options.continue_token)
+        if at == INCONSISTENT:
+            at = revision
+    elif options.match == "Exact" and options.resource_version is not None:
+        at = options.resource_version
+    if at < storage.cache.changed_at or at > revision:
+        return None
+    return _cut(storage.cache.select(namespace, start), match, options, at)
+
+
+async def list_at(core: Core, storage: Storage, namespace: str, match: Match | None, options: ListOptions) -> Page:
+    """Return the page as it stood at the revision asked for, from the store. Raises `Expired`, `Timeout`."""
+    start = ""
+    revision = options.resource_version or 0
+    if options.continue_token:
+        revision, start = decode_token(options.continue_token)
+    if revision > core.feed.revision:
+        await wait_for(core, revision)
+    first = storage.store_key(start or (f"{namespace}/" if namespace else ""))
+    end = prefix_end(storage.store_key(f"{namespace}/" if namespace else ""))
+    try:
+        found = await core.store.range(first, end, revision=revision)
+    except Compacted as error:
+        if options.continue_token:
+            raise ContinueExpired(encode_token(INCONSISTENT, start)) from error
+        raise Expired("The resourceVersion for the provided list is too old.") from error
+    except FutureRevision as error:
+        raise too_large(revision, error.current_revision) from error
+    below = len(storage.store_key(""))
+    layout = storage.cache.layout
+    return _cut([layout.entry_of(item.key[below:].decode(), item) for item in found.items], match, options, revision)
+
+
+def _cut(entries: Sequence[Entry], match: Match | None, options: ListOptions, revision: int) -> Page:
+    """Return the first `limit` entries that match, and how to go on."""
+    limit = options.limit
+    if match is None:
+        if not limit or len(entries) <= limit:
+            return Page(entries, ListMeta(revision))
+        token = encode_token(revision, entries[limit].key)
+        return Page(entries[:limit], ListMeta(revision, token, len(entries) - limit))
+    if not limit:
+        return Page([entry for entry in entries if match(entry)], ListMeta(revision))
+    chosen: list[Entry] = []
+    for entry in entries:
+        if match(entry):
+            if len(chosen) == limit:
+                # with a selector upstream does not say how many remain
+                return Page(chosen, ListMeta(revision, encode_token(revision, entry.key)))
+            chosen.append(entry)
+    return Page(chosen, ListMeta(revision))
+
+
+async def wait_for(core: Core, revision: int) -> None:
+    """Wait a little for a revision that is not there yet. Raises `Timeout`."""
+    waiting = asyncio.ensure_future(core.feed.wait(revision))
+    timer = asyncio.ensure_future(core.clock.sleep(TOO_LARGE_WAIT))
+    try:
+        await asyncio.wait((waiting, timer), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise too_large(revision, core.feed.revision)
+    finally:
+        waiting.cancel()
+        timer.cancel()
+
+
+def too_large(revision: int, current: int) -> Timeout:
+    """Return upstream's error for a resourceVersion from the future."""
+    cause = Cause("ResourceVersionTooLarge", "Too large resource version")
+    return Timeout(f"Too large resource version: {revision}, current: {current}", causes=[cause], retry_after=1)

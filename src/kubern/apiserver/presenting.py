@@ -1,0 +1,55 @@
+"""Which form a request's answer takes, and the answers with one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubern.apiserver.answers import Media, body_response
+from kubern.apiserver.call import Call
+from kubern.apiserver.conversion import converter, same
+from kubern.apiserver.core import Core
+from kubern.apiserver.encoding import Entry
+from kubern.apiserver.forms import ConvertedForm, Form, FullForm, PartialForm, TableForm
+from kubern.base.json import Obj
+from kubern.http.contract import Response
+
+
+def form_of(core: Core, call: Call, media: Media) -> Form:
+    """Return the form that `media` and the version in the path ask for."""
+    resource = call.resource
+    if media.transform == "Table":
+        include = call.info.first("includeObject")
+        return TableForm(resource, core.clock, include, converter(core.storage(resource).resource, resource))
+    if media.transform:
+        return PartialForm()
+    key = (resource.group, resource.version, resource.kind)
+    form = core.forms.get(key)
+    if form is None:
+        stored = core.storage(resource).resource
+        convert = converter(stored, resource)
+        if convert is same:
+            form = FullForm(resource.kind, resource.api_version)
+        else:
+            form = ConvertedForm(resource.kind, resource.api_version, convert)
+        core.forms[key] = form
+    return form
+
+
+def present(core: Core, call: Call, entry: Entry, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+    """Return the answer that shows one object."""
+    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    return body_response(status, form_of(core, call, media).encode(entry), media, warnings)
+
+
+def present_unstored(
+    core: Core, call: Call, obj: Obj, status: int = 200, warnings: Sequence[str] = ()
+) -> Response:  # fmt: skip
+    """Return the answer that shows an object that was not stored: a dry run's result."""
+    layout = core.storage(call.resource).cache.layout
+    namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"].get("name", "")
+    revision = int(obj["metadata"].get("resourceVersion") or 0)
+    key = core.storage(call.resource).key(namespace, name)
+    entry = layout.entry(key, layout.encode(obj), revision)
+    if not revision:
+        entry.item = entry.item.replace(b'"resourceVersion":"0",', b"", 1)
+    return present(core, call, entry, status, warnings)

@@ -1,0 +1,83 @@
+"""The apiserver put together: `ApiServer(store, resources, config, clock)`, then `await start()`, then serve `handler`.
+
+Made by `kubern apiserver` and by `kubern up`. What always holds: the handler may be called from `start` on; before it the
+health checks say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+
+from kubern.api.resource import Resource
+from kubern.apiserver import admission, subresources, verbs
+from kubern.apiserver.admission_chain import Admission, AdmissionChain
+from kubern.apiserver.answers import object_response
+from kubern.apiserver.authentication import PeerAuthenticator
+from kubern.apiserver.bootstrap import bootstrap
+from kubern.apiserver.config import Config
+from kubern.apiserver.core import Core
+from kubern.apiserver.discovery import Discovery
+from kubern.apiserver.health import Health
+from kubern.apiserver.pipeline import Pipeline, Routes
+from kubern.apiserver.subresource import SubresourceHandler
+from kubern.apiserver.verb import Verb
+from kubern.base.clock import Clock
+from kubern.base.scan import scan
+from kubern.http.contract import Handler
+from kubern.store.contract import Store
+
+BOOKMARK_EVERY = 60.0
+_log = logging.getLogger(__name__)
+
+
+class ApiServer:
+    """One apiserver over a store, which stays the caller's to close."""
+
+    def __init__(
+        self,
+        store: Store,
+        resources: Iterable[Resource],
+        config: Config,
+        clock: Clock,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.core = Core(store, resources, config, clock, rng or random.SystemRandom())
+        plugins = scan(admission, "ADMISSION", Admission)
+        self.core.admission = AdmissionChain(p for p in plugins if p.name not in config.disable_admission_plugins)
+        self.routes = Routes()
+        self._health = Health(self.core)
+        self._health.install(self.routes)
+        Discovery(self.core).install(self.routes)
+        self.routes.add("/", lambda request, info: object_response(200, {"paths": ["/", *self.routes.paths()[1:]]}))
+        pipeline = Pipeline(
+            self.core,
+            PeerAuthenticator(),
+            self.routes,
+            scan(verbs, "VERB", Verb),
+            scan(subresources, "SUBRESOURCE", SubresourceHandler),
+        )
+        self.handler: Handler = pipeline.handle
+        self._bookmarks: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Fill the watch caches and create what every cluster has."""
+        await self.core.feed.start()
+        await bootstrap(self.core)
+        self._bookmarks = asyncio.get_running_loop().create_task(self._send_bookmarks(), name="bookmarks")
+        self._health.started = True
+
+    async def close(self) -> None:
+        """End every watch and let go of the store."""
+        self._health.stopping = True
+        if self._bookmarks:
+            self._bookmarks.cancel()
+            await asyncio.gather(self._bookmarks, return_exceptions=True)
+        await self.core.feed.close()
+
+    async def _send_bookmarks(self) -> None:
+        while True:
+            await self.core.clock.sleep(BOOKMARK_EVERY)
+            self.core.feed.bookmark()

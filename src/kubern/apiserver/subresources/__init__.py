@@ -1,0 +1,1 @@
+"""The subresources, one file each: `SUBRESOURCE`."""

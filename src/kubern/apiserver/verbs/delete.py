@@ -1,0 +1,41 @@
+"""DELETE of one object."""
+
+from __future__ import annotations
+
+from kubern.apiserver.answers import body_response, object_response, success
+from kubern.apiserver.body import delete_options
+from kubern.apiserver.call import Call
+from kubern.apiserver.core import Core
+from kubern.apiserver.deletion import delete, parse
+from kubern.apiserver.presenting import form_of
+from kubern.apiserver.verb import Verb
+from kubern.http.contract import Answer
+
+RETURNS_OBJECT = frozenset(
+    (
+        "pods",
+        "services",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+    )
+)
+"""The core resources whose deletion answers with the object; all others answer with a Status once it is gone."""
+
+
+async def serve(core: Core, call: Call) -> Answer:
+    """Delete the object, or mark it for deletion. Raises `NotFound`, `Conflict`, `Invalid`."""
+    deleted = await delete(core, call, call.namespace, call.info.name, parse(delete_options(call.request, call.info)))
+    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    resource = call.resource
+    if deleted.gone and not (resource.group == "" and resource.plural in RETURNS_OBJECT):
+        details = {"name": call.info.name, "kind": resource.plural, "uid": deleted.entry.obj()["metadata"]["uid"]}
+        if resource.group:
+            details["group"] = resource.group
+        return object_response(200, success(details), media._replace(transform=""))
+    return body_response(200, form_of(core, call, media).encode(deleted.entry), media)
+
+
+VERB = Verb("delete", serve)

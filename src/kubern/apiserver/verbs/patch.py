@@ -1,0 +1,53 @@
+"""PATCH: a change described, applied to whatever is stored when it is written."""
+
+from __future__ import annotations
+
+import orjson
+
+from kubern.api.resource import Resource
+from kubern.apiserver.body import media_type
+from kubern.apiserver.call import Call
+from kubern.apiserver.checking import check_kind
+from kubern.apiserver.core import Core
+from kubern.apiserver.decoding import settle
+from kubern.apiserver.metadata import check_path
+from kubern.apiserver.options import write_options
+from kubern.apiserver.patching import merge, parse_patch
+from kubern.apiserver.strategy import Strategy, main_strategy
+from kubern.apiserver.verb import Verb
+from kubern.apiserver.writing import replace
+from kubern.base.errors import BadRequest
+from kubern.base.json import Obj
+from kubern.http.contract import Answer
+
+
+async def serve(core: Core, call: Call) -> Answer:
+    """Apply the body's patch and answer with the object. Raises every `StatusError` of an update."""
+    return await serve_with(core, call, main_strategy(core.storage(call.resource).resource))
+
+
+async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
+    """Apply the patch to what `strategy` lets this path touch."""
+    options = write_options(call.info, "PatchOptions")
+    warnings: list[str] = []
+    patch = parse_patch(media_type(call.request), call.request.body, call.resource, _strategic)
+
+    async def transform(old: Obj) -> Obj:
+        new: Obj = orjson.loads(orjson.dumps(patch(old)))
+        if not isinstance(new.get("metadata"), dict):
+            raise BadRequest("metadata: must be an object")
+        check_kind(new, call.resource)
+        settle(core, call, new, options, warnings)
+        check_path(new, call.resource, call.namespace, call.info.name)
+        return new
+
+    written = await replace(core, call, transform, strategy, options, warnings)
+    return written.response(core, call, list(dict.fromkeys(warnings)))
+
+
+def _strategic(resource: Resource, obj: Obj, patch: Obj) -> Obj:
+    merged: Obj = merge(obj, patch)
+    return merged
+
+
+VERB = Verb("patch", serve)

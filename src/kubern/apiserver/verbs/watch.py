@@ -1,0 +1,101 @@
+"""WATCH: a stream of events from a revision on; nothing waits for a slow watcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import orjson
+
+from kubern.apiserver.answers import Media
+from kubern.apiserver.call import Call
+from kubern.apiserver.core import Core
+from kubern.apiserver.forms import Form
+from kubern.apiserver.options import ListOptions, list_options
+from kubern.apiserver.presenting import form_of
+from kubern.apiserver.selection import matcher
+from kubern.apiserver.verb import Verb
+from kubern.apiserver.watching import Group, Watcher, event_line
+from kubern.base.errors import Expired
+from kubern.http.contract import Answer, Response, Stream, StreamWriter, frame_chunk
+
+SHORTEST, LONGEST = 1800.0, 3600.0
+"""Upstream ends a watch without timeoutSeconds after a random time between these, so that reconnections spread out."""
+HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
+TABLE_HEADERS = (
+    ("content-type", "application/json;as=Table;g=meta.k8s.io;v=v1"),
+    ("cache-control", "no-cache, private"),
+)
+
+
+def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
+    """Answer with a stream of events. Raises `Invalid`; a revision that is gone is an ERROR event, as upstream's."""
+    options = list_options(call.info, watch=True)
+    if call.request.method == "HEAD":
+        return Response(200, HEADERS)
+    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    streaming = _Streaming(core, call, options, media, form_of(core, call, media._replace(encoding="application/json")))
+    headers = TABLE_HEADERS if media.transform == "Table" else HEADERS
+    return Stream(200, headers, streaming.start, streaming.stop)
+
+
+class _Streaming:
+    """One watch from its first event to its end."""
+
+    def __init__(self, core: Core, call: Call, options: ListOptions, media: Media, form: Form) -> None:
+        self._core = core
+        self._call = call
+        self._options = options
+        self._form = form
+        self._storage = core.storage(call.resource)
+        self._match = matcher(call.resource, options, call.namespace)
+        self._watcher: Watcher | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, writer: StreamWriter) -> None:
+        """Send what is there already or was missed, and join the watchers."""
+        cache, options = self._storage.cache, self._options
+        revision = options.resource_version
+        initial = revision is None or revision == 0 if options.send_initial is None else options.send_initial
+        if initial or not revision:
+            start = self._core.feed.revision
+            if initial:
+                self._send_initial(writer, start)
+        else:
+            start = revision
+            if start < cache.floor:
+                gone = Expired(f"too old resource version: {start} ({cache.floor})")
+                writer.write(event_line("ERROR", orjson.dumps(gone.status())))
+                writer.close()
+                return
+        key = (
+            self._form.key,
+            self._call.resource.api_version,
+            self._call.namespace,
+            options.label_selector,
+            options.field_selector,
+        )
+        self._watcher = self._storage.broadcaster.join(
+            key, lambda: Group(self._form, self._match), writer, options.bookmarks, cache.since(start)
+        )
+        seconds = float(options.timeout) if options.timeout > 0 else self._core.rng.uniform(SHORTEST, LONGEST)
+        self._timer = asyncio.get_running_loop().call_later(seconds, writer.close)
+
+    def _send_initial(self, writer: StreamWriter, revision: int) -> None:
+        entries = self._storage.cache.select(self._call.namespace)
+        chosen = [entry for entry in entries if self._match is None or self._match(entry)]
+        lines = [event_line("ADDED", self._form.encode(entry)) for entry in chosen]
+        if self._options.send_initial:
+            lines.append(event_line("BOOKMARK", self._form.bookmark(revision, True)))
+        if lines:
+            writer.write_framed(frame_chunk(b"".join(lines)))
+
+    def stop(self) -> None:
+        """Leave the watchers."""
+        if self._timer:
+            self._timer.cancel()
+        if self._watcher:
+            self._storage.broadcaster.leave(self._watcher)
+
+
+VERB = Verb("watch", serve)

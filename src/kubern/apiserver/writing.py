@@ -1,0 +1,195 @@
+"""Creating and replacing objects: the order of checks that every write goes through.
+
+Called by the verbs create, update and patch and by the subresources that replace objects. What always holds: an object that is
+stored has been pruned, defaulted, admitted and validated, in that order, and is in its storage version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from kubern.api.resource import Resource
+from kubern.apiserver.admission_chain import Attributes
+from kubern.apiserver.call import Call
+from kubern.apiserver.checking import invalid, metadata_causes
+from kubern.apiserver.conversion import converter
+from kubern.apiserver.core import Core
+from kubern.apiserver.encoding import Entry
+from kubern.apiserver.metadata import (
+    CONDITIONAL,
+    bump_generation,
+    carry_over,
+    fill_new,
+    finalizer_causes,
+    generate_name,
+)  # fmt: skip
+from kubern.apiserver.options import WriteOptions
+from kubern.apiserver.presenting import present, present_unstored
+from kubern.apiserver.storage import already_exists
+from kubern.apiserver.strategy import Strategy
+from kubern.base.errors import AlreadyExists, Cause
+from kubern.base.json import Obj
+from kubern.http.contract import Response
+
+GENERATE_TRIES = 8
+
+
+class Written(NamedTuple):
+    """The result of a write: an entry of the store, or the object that a dry run would have stored."""
+
+    entry: Entry | None
+    obj: Obj | None = None
+    created: bool = False
+
+    def response(self, core: Core, call: Call, warnings: Sequence[str] = ()) -> Response:
+        """Return the answer that shows the written object."""
+        status = 201 if self.created else 200
+        if self.entry is not None:
+            return present(core, call, self.entry, status, warnings)
+        return present_unstored(core, call, self.obj or {}, status, warnings)
+
+
+async def create(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str]) -> Written:
+    """Store a new object, already pruned and defaulted, in the call's version. Raises every `StatusError` of a creation."""
+    storage = core.storage(call.resource)
+    resource = storage.resource
+    obj = converter(call.resource, resource)(obj)
+    metadata = obj["metadata"]
+    prefix = metadata.get("generateName") if not metadata.get("name") else None
+    for attempt in range(GENERATE_TRIES):
+        if prefix:
+            metadata["name"] = generate_name(prefix, core.rng)
+        attributes = Attributes(
+            core, "CREATE", call.resource, call.namespace, metadata.get("name", ""), obj, None, call.user, "",
+            options.dry_run, warnings,
+        )  # fmt: skip
+        try:
+            return await _create_once(core, storage.resource, attributes, options)
+        except AlreadyExists:
+            if not prefix or attempt == GENERATE_TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _create_once(core: Core, resource: Resource, attributes: Attributes, options: WriteOptions) -> Written:
+    obj = attributes.obj
+    assert obj is not None
+    storage = core.storage(resource)
+    await core.admission.mutate(attributes)
+    fill_new(obj, resource, core.clock.now(), core.rng)
+    if resource.status_reset and any(sub.name == "status" for sub in resource.subresources):
+        obj.pop("status", None)
+    resource.prepare_create(obj)
+    resource.default(obj)
+    metadata = obj["metadata"]
+    causes = [*metadata_causes(obj, resource), *resource.validate(obj)]
+    if causes:
+        raise invalid(resource, metadata.get("name", ""), causes)
+    await core.admission.validate(attributes)
+    name = metadata["name"]
+    undo = core.reservations.on_create(resource, obj, options.dry_run)
+    try:
+        if options.dry_run:
+            if storage.find(attributes.namespace, name):
+                raise already_exists(resource, name)
+            undo()
+            return Written(None, obj, True)
+        lease = await core.lease_for(resource)
+        return Written(await storage.create(attributes.namespace, name, obj, lease=lease), created=True)
+    except BaseException:
+        undo()
+        raise
+
+
+Transform = Callable[[Obj], Awaitable[Obj]]
+"""Takes the object as it stands, in the call's version, and returns the wanted one, pruned and defaulted."""
+
+
+async def replace(
+    core: Core, call: Call, transform: Transform, strategy: Strategy, options: WriteOptions, warnings: list[str]
+) -> Written:  # fmt: skip
+    """Put what `transform` makes of the stored object into its place. Raises every `StatusError` of an update."""
+    storage = core.storage(call.resource)
+    resource = storage.resource
+    to_served, to_stored = converter(resource, call.resource), converter(call.resource, resource)
+    name, namespace = call.info.name, call.namespace
+    final: list[Obj] = []
+
+    async def change(old: Obj) -> Obj:
+        new = to_stored(await transform(to_served(old)))
+        _check_unconditional(new, old, resource)
+        carry_over(new, old, resource)
+        attributes = Attributes(
+            core,
+            "UPDATE",
+            call.resource,
+            namespace,
+            name,
+            new,
+            old,
+            call.user,
+            strategy.subresource,
+            options.dry_run,
+            warnings,
+        )
+        await core.admission.mutate(attributes)
+        strategy.prepare(new, old)
+        if resource.generation and strategy.subresource != "status":
+            bump_generation(new, old)
+        causes = [*metadata_causes(new, resource), *finalizer_causes(new, old), *strategy.validate(new, old)]
+        if causes:
+            raise invalid(resource, name, causes)
+        await core.admission.validate(attributes)
+        final[:] = [new]
+        return new
+
+    if options.dry_run:
+        return Written(None, await change(storage.get(namespace, name).obj()))
+    return await _replace(core, storage.resource, namespace, name, change)
+
+
+async def _replace(core: Core, resource: Resource, namespace: str, name: str, change: Transform) -> Written:
+    """Update, keep the address allocations in step, and finish a deletion that only waited for finalizers."""
+    storage = core.storage(resource)
+    undo: list[Callable[[], None]] = []
+    before: list[Obj] = []
+
+    async def reserving(old: Obj) -> Obj:
+        while undo:
+            undo.pop()()
+        new = await change(old)
+        before[:] = [old]
+        undo.append(core.reservations.on_update(resource, new, old))
+        return new
+
+    try:
+        entry = await storage.update(namespace, name, reserving)
+    except BaseException:
+        while undo:
+            undo.pop()()
+        raise
+    new = entry.obj()
+    core.reservations.after_update(resource, new, before[0])
+    if finished(new):
+        deleted = await storage.delete(entry)
+        if deleted is not None:
+            core.reservations.on_delete(resource, new)
+            return Written(entry)
+    return Written(entry)
+
+
+def finished(obj: Obj) -> bool:
+    """Whether a deletion has nothing left to wait for."""
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+        return False
+    if obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"):
+        return False
+    return not metadata.get("deletionGracePeriodSeconds")
+
+
+def _check_unconditional(new: Obj, old: Obj, resource: Resource) -> None:
+    if not new["metadata"].get("resourceVersion") and resource.group_resource in CONDITIONAL:
+        text = "Invalid value: 0: must be specified for an update"
+        raise invalid(resource, old["metadata"]["name"], [Cause("FieldValueInvalid", text, "metadata.resourceVersion")])

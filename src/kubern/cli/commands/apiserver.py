@@ -1,0 +1,80 @@
+"""`kubern apiserver`: the apiserver on its own, with upstream's flag names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubern.cli.command import Command
+
+
+def run(
+    tls_cert_file: Annotated[Path, typer.Option(help="Serving certificate (PEM).")],
+    tls_private_key_file: Annotated[Path, typer.Option(help="Serving certificate's key (PEM).")],
+    data_dir: Annotated[Path, typer.Option(help="Where the embedded store keeps its files.")],
+    client_ca_file: Annotated[
+        Path | None, typer.Option(help="Clients with a certificate of this CA are authenticated.")
+    ] = None,
+    secure_port: Annotated[int, typer.Option(help="Port to serve HTTPS on; 0 takes a free one and prints it.")] = 6443,
+    bind_address: Annotated[str, typer.Option(help="Address to serve on.")] = "0.0.0.0",  # noqa: S104
+    advertise_address: Annotated[
+        str, typer.Option(help="Address that the cluster's members reach this server at.")
+    ] = "",
+    service_cluster_ip_range: Annotated[str, typer.Option(help="CIDR of the Services' addresses.")] = "10.96.0.0/16",
+    service_node_port_range: Annotated[str, typer.Option(help="Ports of NodePort Services.")] = "30000-32767",
+    runtime_config: Annotated[str, typer.Option(help="key=true|false,…: API versions to switch on or off.")] = "",
+    token_auth_file: Annotated[Path | None, typer.Option(help="CSV of static tokens: token,user,uid,groups.")] = None,
+    anonymous_auth: Annotated[
+        bool, typer.Option(help="Let requests without credentials in as system:anonymous.")
+    ] = True,
+    authorization_mode: Annotated[str, typer.Option(help="Comma-separated: Node, RBAC, AlwaysAllow.")] = "RBAC",
+    service_account_key_file: Annotated[
+        list[Path] | None, typer.Option(help="Keys that verify service account tokens.")
+    ] = None,
+    service_account_signing_key_file: Annotated[
+        Path | None, typer.Option(help="Key that signs service account tokens.")
+    ] = None,
+    service_account_issuer: Annotated[str, typer.Option(help="Issuer of service account tokens.")] = (
+        "https://kubernetes.default.svc.cluster.local"
+    ),
+    api_audiences: Annotated[str, typer.Option(help="Audiences of tokens, comma-separated; empty: the issuer.")] = "",
+    kubelet_client_certificate: Annotated[Path | None, typer.Option(help="Certificate shown to kubelets.")] = None,
+    kubelet_client_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    kubelet_certificate_authority: Annotated[
+        Path | None, typer.Option(help="CA of the kubelets' certificates.")
+    ] = None,
+    event_ttl: Annotated[str, typer.Option(help="How long events are kept, e.g. 1h0m0s.")] = "1h0m0s",
+    disable_admission_plugins: Annotated[
+        str, typer.Option(help="Admission plug-ins to leave out, comma-separated.")
+    ] = "",
+) -> None:
+    """Serve the Kubernetes API over HTTPS."""
+    from kubern.apiserver.command import Listen, parse_duration, parse_port_range, parse_runtime_config, run_apiserver
+    from kubern.apiserver.config import Config
+
+    config = Config(
+        advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),  # noqa: S104
+        secure_port=secure_port,
+        service_cluster_ip_range=service_cluster_ip_range,
+        service_node_port_range=parse_port_range(service_node_port_range),
+        runtime_config=parse_runtime_config(runtime_config),
+        event_ttl=parse_duration(event_ttl),
+        client_ca_file=client_ca_file,
+        token_auth_file=token_auth_file,
+        anonymous_auth=anonymous_auth,
+        authorization_mode=tuple(filter(None, authorization_mode.split(","))),
+        service_account_key_files=tuple(service_account_key_file or ()),
+        service_account_signing_key_file=service_account_signing_key_file,
+        service_account_issuer=service_account_issuer,
+        api_audiences=tuple(filter(None, api_audiences.split(","))),
+        kubelet_client_certificate=kubelet_client_certificate,
+        kubelet_client_key=kubelet_client_key,
+        kubelet_certificate_authority=kubelet_certificate_authority,
+        disable_admission_plugins=frozenset(filter(None, disable_admission_plugins.split(","))),
+    )
+    run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir))
+
+
+COMMAND = Command("apiserver", run, group="Components")
