@@ -8,7 +8,7 @@ same declaration from their CustomResourceDefinition, so that one registry serve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -82,6 +82,22 @@ def no_fields(obj: Obj) -> Mapping[str, str]:
     return {}
 
 
+class Conversion(NamedTuple):
+    """Between a served version's form and the stored one. Both change a private copy in place; the caller sets
+    `apiVersion` itself. `nothing` where the forms agree."""
+
+    to_storage: Callable[[Obj], None] = nothing
+    from_storage: Callable[[Obj], None] = nothing
+
+
+class OtherVersion(NamedTuple):
+    """Another version in which a resource is served while it is stored in the `Resource`'s own."""
+
+    version: str
+    schema: str
+    conversion: Conversion = Conversion()
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A built-in (or custom) resource in one of its versions' served forms.
@@ -90,6 +106,8 @@ class Resource:
     pruning), `prepare_create` (clear status, set generation…), `validate`. On update: `default`, `prepare_update(new, old)`
     (keep status; bump generation when spec changed is done by the registry), `validate`, `validate_update(new, old)`. On a
     status update: `prepare_status_update(new, old)` (keeps everything but status), `validate_status_update(new, old)`.
+    A version with a `conversion` is pruned by its own `schema`, then converted: every hook, `fields` and the columns see the
+    stored form.
     """
 
     group: str
@@ -108,6 +126,10 @@ class Resource:
     """False for what is answered and never kept: SubjectAccessReview, TokenReview, Binding."""
     storage_version: bool = True
     """False for an older version of a resource that is stored in another one (autoscaling/v1 of HPA, events.k8s.io)."""
+    conversion: Conversion | None = None
+    """How to come from and to the stored form; None for the storage version itself."""
+    other_versions: tuple[OtherVersion, ...] = ()
+    """The other served versions, best first; `versions()` unfolds them."""
     generation: bool = False
     """Whether metadata.generation starts at 1 and grows by one whenever anything but metadata and status changes."""
     status_reset: bool = True
@@ -141,3 +163,20 @@ class Resource:
     def group_resource(self) -> str:
         """`plural.group`, as upstream's messages name a resource; the plural alone for the core group."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def versions(self) -> tuple[Resource, ...]:
+        """Return one `Resource` for each served version, this one first; each shares this one's storage and hooks."""
+        prefix = self.storage_prefix or self.plural
+        others = (
+            replace(
+                self,
+                version=other.version,
+                schema=other.schema,
+                conversion=other.conversion,
+                storage_version=False,
+                storage_prefix=prefix,
+                other_versions=(),
+            )
+            for other in self.other_versions
+        )
+        return (self, *others)

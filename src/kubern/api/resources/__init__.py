@@ -9,11 +9,12 @@ from kubern.base.scan import scan
 
 
 def load() -> tuple[Resource, ...]:
-    """Return every built-in resource, in the order of its module's name.
+    """Return every built-in resource in each of its served versions, in the order of its module's name.
 
     Raises `LookupError` when two modules claim the same group, version and plural.
     """
-    resources = tuple(scan(sys.modules[__name__], "RESOURCE", Resource))
+    declared = scan(sys.modules[__name__], "RESOURCE", Resource)
+    resources = tuple(version for resource in declared for version in resource.versions())
     seen: set[tuple[str, str, str]] = set()
     for resource in resources:
         key = (resource.group, resource.version, resource.plural)

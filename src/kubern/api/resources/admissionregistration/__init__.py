@@ -1,0 +1,1 @@
+"""The resources of the group admissionregistration.k8s.io."""

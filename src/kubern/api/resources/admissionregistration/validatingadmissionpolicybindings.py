@@ -1,0 +1,17 @@
+"""ValidatingAdmissionPolicyBinding: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import Resource
+
+RESOURCE = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    kind="ValidatingAdmissionPolicyBinding",
+    plural="validatingadmissionpolicybindings",
+    singular="validatingadmissionpolicybinding",
+    namespaced=False,
+    schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
+    categories=("api-extensions",),
+    generation=True,
+)

@@ -1,0 +1,1 @@
+"""The resources of the group apiregistration.k8s.io."""

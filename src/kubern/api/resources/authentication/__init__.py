@@ -1,0 +1,1 @@
+"""The resources of the group authentication.k8s.io."""

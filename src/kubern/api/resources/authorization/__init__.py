@@ -1,0 +1,1 @@
+"""The resources of the group authorization.k8s.io."""

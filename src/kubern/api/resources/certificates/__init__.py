@@ -1,0 +1,1 @@
+"""The resources of the group certificates.k8s.io."""

@@ -1,0 +1,1 @@
+"""The resources of the group coordination.k8s.io."""

@@ -1,0 +1,1 @@
+"""The resources of the group discovery.k8s.io."""

@@ -1,0 +1,1 @@
+"""The resources of the group events.k8s.io."""

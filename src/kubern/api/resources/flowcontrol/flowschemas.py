@@ -1,0 +1,17 @@
+"""FlowSchema: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import STATUS, Resource
+
+RESOURCE = Resource(
+    group="flowcontrol.apiserver.k8s.io",
+    version="v1",
+    kind="FlowSchema",
+    plural="flowschemas",
+    singular="flowschema",
+    namespaced=False,
+    schema="io.k8s.api.flowcontrol.v1.FlowSchema",
+    subresources=(STATUS,),
+    generation=True,
+)

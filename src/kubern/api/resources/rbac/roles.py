@@ -1,0 +1,15 @@
+"""Role: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import Resource
+
+RESOURCE = Resource(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    kind="Role",
+    plural="roles",
+    singular="role",
+    namespaced=True,
+    schema="io.k8s.api.rbac.v1.Role",
+)

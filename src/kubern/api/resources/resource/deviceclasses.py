@@ -1,0 +1,20 @@
+"""DeviceClass: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import OtherVersion, Resource
+
+RESOURCE = Resource(
+    group="resource.k8s.io",
+    version="v1",
+    kind="DeviceClass",
+    plural="deviceclasses",
+    singular="deviceclass",
+    namespaced=False,
+    schema="io.k8s.api.resource.v1.DeviceClass",
+    other_versions=(
+        OtherVersion("v1beta2", "io.k8s.api.resource.v1beta2.DeviceClass"),
+        OtherVersion("v1beta1", "io.k8s.api.resource.v1beta1.DeviceClass"),
+    ),
+    generation=True,
+)

@@ -1,0 +1,20 @@
+"""ResourceSlice: its facts, defaults, checks and columns."""
+
+from __future__ import annotations
+
+from kubern.api.resource import OtherVersion, Resource
+
+RESOURCE = Resource(
+    group="resource.k8s.io",
+    version="v1",
+    kind="ResourceSlice",
+    plural="resourceslices",
+    singular="resourceslice",
+    namespaced=False,
+    schema="io.k8s.api.resource.v1.ResourceSlice",
+    other_versions=(
+        OtherVersion("v1beta2", "io.k8s.api.resource.v1beta2.ResourceSlice"),
+        OtherVersion("v1beta1", "io.k8s.api.resource.v1beta1.ResourceSlice"),
+    ),
+    generation=True,
+)

@@ -1,0 +1,1 @@
+"""The resources of the group storage.k8s.io."""

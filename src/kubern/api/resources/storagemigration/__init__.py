@@ -1,0 +1,1 @@
+"""The resources of the group storagemigration.k8s.io."""
