@@ -142,6 +142,8 @@ class Resource:
     prepare_update: Callable[[Obj, Obj], None] = nothing_update
     prepare_status_update: Callable[[Obj, Obj], None] = nothing_update
     validate: Callable[[Obj], list[Cause]] = no_errors
+    validate_create: Callable[[Obj], list[Cause]] = no_errors
+    """What only a new object may not have; runs after `validate`."""
     validate_update: Callable[[Obj, Obj], list[Cause]] = no_update_errors
     validate_status_update: Callable[[Obj, Obj], list[Cause]] = no_update_errors
     fields: Callable[[Obj], Mapping[str, str]] = no_fields

@@ -83,7 +83,7 @@ async def _create_once(core: Core, resource: Resource, attributes: Attributes, o
     resource.prepare_create(obj)
     resource.default(obj)
     metadata = obj["metadata"]
-    causes = [*metadata_causes(obj, resource), *resource.validate(obj)]
+    causes = [*metadata_causes(obj, resource), *resource.validate(obj), *resource.validate_create(obj)]
     if causes:
         raise invalid(resource, metadata.get("name", ""), causes)
     await core.admission.validate(attributes)
