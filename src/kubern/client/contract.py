@@ -6,7 +6,7 @@ Errors are `kubern.base.errors.StatusError`s whichever is used.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kubern.base.json import Obj
@@ -43,13 +43,19 @@ class Transport(Protocol):
     """Carries requests to one apiserver as one user."""
 
     async def request(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: bytes = b"", content_type: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        content_type: str = "",
     ) -> Reply:
         """Send one request and return the whole answer. Raises `StatusError` for an error answer, `ServiceUnavailable`
         when the server cannot be reached, `Timeout` past the deadline."""
         ...
 
-    def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncIterator[bytes]:
+    def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
         """GET `path` and yield the answer's lines (watch) as they come; ends when the server ends it."""
         ...
 
@@ -82,7 +88,7 @@ class Client(Protocol):
 
     def watch(
         self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "", field_selector: str = "",
-    ) -> AsyncIterator[WatchEvent]: ...  # fmt: skip
+    ) -> AsyncGenerator[WatchEvent, None]: ...  # fmt: skip
 
     async def create(
         self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = ""

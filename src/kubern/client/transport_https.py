@@ -1,0 +1,105 @@
+"""The transport of components that live elsewhere: HTTPS with a kubeconfig's credentials, connections kept alive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from kubern.base.errors import ServiceUnavailable, StatusError, Timeout, from_status
+from kubern.client.contract import Reply
+from kubern.client.kubeconfig import Access
+
+DEADLINE = 60.0
+CONNECT_SECONDS = 10.0
+MAX_LINE = 16 << 20
+SILENCE_SECONDS = 330.0
+"""A watch that says nothing for longer (bookmarks come about every minute) is taken for dead."""
+_SAFE = ("GET", "HEAD")
+
+
+class HttpsTransport:
+    """Talks to one apiserver as one user. Made inside a running event loop."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        connector = aiohttp.TCPConnector(ssl=access.tls, limit=100, keepalive_timeout=90)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers={"User-Agent": "kubern"}, auto_decompress=True
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Reply:
+        """See `Transport.request`. A GET is tried a second time when its connection broke: it may have been kept alive too long."""
+        headers = self._headers()
+        if body:
+            headers["Content-Type"] = content_type or "application/json"
+        timeout = aiohttp.ClientTimeout(total=DEADLINE, connect=CONNECT_SECONDS)
+        for attempt in (1, 2):
+            try:
+                async with self._session.request(
+                    method, self._url(path, query), data=body or None, headers=headers, timeout=timeout
+                ) as answer:
+                    content = await answer.read()
+                    if answer.status >= 400:
+                        raise _error(answer, content)
+                    return Reply(answer.status, content)
+            except aiohttp.ClientError as error:
+                if attempt == 2 or method not in _SAFE:
+                    raise ServiceUnavailable(f"{self._access.server} cannot be reached: {error}") from error
+            except TimeoutError as error:
+                raise Timeout(f"{method} {path}: no answer within {DEADLINE:.0f} s") from error
+        raise AssertionError("unreachable")
+
+    async def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
+        """See `Transport.stream`."""
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        try:
+            async with self._session.get(self._url(path, query), headers=self._headers(), timeout=timeout) as answer:
+                if answer.status >= 400:
+                    raise _error(answer, await answer.read())
+                partial = b""
+                async for data in answer.content.iter_any():
+                    lines = (partial + data).split(b"\n")
+                    partial = lines.pop()
+                    if len(partial) > MAX_LINE:
+                        raise ServiceUnavailable(f"{path}: a line of more than {MAX_LINE} bytes")
+                    for line in lines:
+                        yield line
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise ServiceUnavailable(f"{self._access.server}: the stream broke: {error}") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
+        return URL(self._access.server + path).with_query(query) if query else URL(self._access.server + path)
+
+    def _headers(self) -> dict[str, str]:
+        token = self._access.token
+        if self._access.token_file is not None:
+            # projected tokens are replaced while the process runs
+            token = self._access.token_file.read_text().strip()
+        return {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def _error(answer: aiohttp.ClientResponse, content: bytes) -> StatusError:
+    try:
+        status: Any = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        status = None
+    if not isinstance(status, dict):
+        status = {"message": content.decode(errors="replace")[:500].strip()}
+    return from_status(status, answer.status)
