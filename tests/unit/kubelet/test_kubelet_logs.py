@@ -70,6 +70,14 @@ async def test_since_reads_timestamps_of_another_zone(tmp_path):
     assert await _read(path, since=datetime(2026, 1, 1, 1, tzinfo=UTC)) == b"late\n"
 
 
+async def test_timestamps_are_shown_with_nine_decimals(tmp_path):
+    path = tmp_path / "0.log"
+    path.write_bytes(b"2026-01-01T00:00:01.5Z stdout F a\n2026-01-01T00:00:02Z stdout F b\nno-time stdout F c\n")
+    assert await _read(path, timestamps=True) == (
+        b"2026-01-01T00:00:01.500000000Z a\n2026-01-01T00:00:02.000000000Z b\nno-time c\n"
+    )
+
+
 async def test_a_missing_log(tmp_path):
     with pytest.raises(FileNotFoundError):
         await _read(tmp_path / "0.log")

@@ -7,6 +7,7 @@ The tag `P` marks a part of a line, to be joined with what follows. Called by `a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 from kubern.base.clock import Clock, parse_time
 
 _BLOCK = 64 * 1024
+_TIMESTAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _POLL = 0.1
 """Seconds between looks at a followed file; a line shows up that late at worst."""
 
@@ -76,7 +78,7 @@ class LogFormatter:
             return b""
         data = entry.data
         if self._options.timestamps and self._starts_line:
-            data = entry.timestamp + b" " + data
+            data = nine_decimals(entry.timestamp) + b" " + data
         self._starts_line = data.endswith(b"\n")
         if self._left is not None:
             data = data[: self._left]
@@ -88,16 +90,27 @@ def _nanosecond_text(moment: datetime) -> bytes:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z").encode()
 
 
-def _comparable(timestamp: bytes) -> bytes:
-    # Runtimes write UTC with nine decimals, which sort as text; another zone (dockerd on some hosts) has to be read.
-    if timestamp.endswith(b"Z") and len(timestamp) == 30:
+def nine_decimals(timestamp: bytes) -> bytes:
+    """Return an RFC 3339 time with exactly nine decimals; runtimes leave out zeros at the end, and the API shows them."""
+    if len(timestamp) == 30 and timestamp.endswith(b"Z"):
         return timestamp
+    found = _TIMESTAMP.fullmatch(timestamp)
+    if found is None:
+        return timestamp
+    return b"%b.%b%b" % (found[1], (found[2] or b"").ljust(9, b"0")[:9], found[3])
+
+
+def _comparable(timestamp: bytes) -> bytes:
+    """Return a time as text that sorts: in UTC, with nine decimals."""
+    text = nine_decimals(timestamp)
+    if text.endswith(b"Z"):
+        return text
     try:
-        text = timestamp.decode("ascii")
-        fraction = text.partition(".")[2].rstrip("Z").partition("+")[0]
-        return _nanosecond_text(parse_time(text.replace(fraction, fraction[:6]) if fraction else text))
+        # another zone: dockerd on some hosts; the last three decimals are lost on the way
+        moment = parse_time(text[:26].decode("ascii") + text[29:].decode("ascii"))
     except (ValueError, UnicodeDecodeError):
         return timestamp
+    return _nanosecond_text(moment)
 
 
 def tail_offset(file: BinaryIO, lines: int) -> int:
