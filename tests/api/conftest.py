@@ -201,5 +201,7 @@ def namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
     made = api("POST", "/api/v1/namespaces", {"metadata": {"generateName": "test-"}})
     assert made.code == 201, made.body
     name = made.body["metadata"]["name"]
+    account = api("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
+    assert account.code == 201, account.body
     yield name
     api("DELETE", f"/api/v1/namespaces/{name}")

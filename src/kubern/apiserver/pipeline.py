@@ -193,5 +193,8 @@ def forbidden(user: User, info: RequestInfo, reason: str) -> Forbidden:
     path = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
     named = f' "{info.name}"' if info.name else ""
-    message = f'{qualified}{named} is forbidden: User "{user.name}" cannot {info.verb} resource "{path}" in API group "{info.group}" {scope}'
+    message = (
+        f'{qualified}{named} is forbidden: User "{user.name}" cannot {info.verb} resource "{path}" '
+        f'in API group "{info.group}" {scope}'
+    )
     return Forbidden(message + (f": {reason}" if reason else ""), kind=info.resource, group=info.group, name=info.name)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from kubern.api.resource import Resource
 from kubern.apiserver.cache import Match
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.options import ListOptions
+from kubern.base.json import Obj
 
 
 def matcher(resource: Resource, options: ListOptions, namespace: str = "") -> Match | None:
@@ -32,3 +35,26 @@ def matcher(resource: Resource, options: ListOptions, namespace: str = "") -> Ma
         return all(test(entry) for test in tests)
 
     return all_of
+
+
+def object_selector(selector: Obj | None) -> Callable[[Mapping[str, str]], bool]:
+    """Return the test of a label selector given as an object; None selects nothing."""
+    if selector is None:
+        return lambda labels: False
+    wanted = dict(selector.get("matchLabels") or {})
+    expressions = list(selector.get("matchExpressions") or ())
+    return lambda labels: (
+        all(labels.get(k) == v for k, v in wanted.items()) and all(_meets(labels, e) for e in expressions)
+    )
+
+
+def _meets(labels: Mapping[str, str], expression: Obj) -> bool:
+    key, values = expression["key"], expression.get("values") or ()
+    match expression["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+    return key not in labels

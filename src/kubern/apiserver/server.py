@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from kubern.api.resource import Resource
 from kubern.apiserver import admission, subresources, verbs
 from kubern.apiserver.admission_chain import Admission, AdmissionChain
+from kubern.apiserver.allocation.services import ServiceTaker
 from kubern.apiserver.answers import object_response
 from kubern.apiserver.authentication import PeerAuthenticator
 from kubern.apiserver.bootstrap import bootstrap
@@ -65,9 +66,17 @@ class ApiServer:
     async def start(self) -> None:
         """Fill the watch caches and create what every cluster has."""
         await self.core.feed.start()
+        self._take_addresses()
         await bootstrap(self.core)
         self._bookmarks = asyncio.get_running_loop().create_task(self._send_bookmarks(), name="bookmarks")
         self._health.started = True
+
+    def _take_addresses(self) -> None:
+        """Take what the stored Services hold, and look after the Services' addresses and ports from now on."""
+        config = self.core.config
+        taker = ServiceTaker(config.service_cluster_ip_range, config.service_node_port_range, self.core.rng)
+        taker.load(entry.obj() for entry in self.core.storage_of("services").cache.entries.values())
+        self.core.reservations.add("services", taker)
 
     async def close(self) -> None:
         """End every watch and let go of the store."""

@@ -1,0 +1,84 @@
+"""`pods/binding`: the scheduler's word on which node a pod runs."""
+
+from __future__ import annotations
+
+import orjson
+
+from kubern.apiserver.answers import object_response, success
+from kubern.apiserver.body import decode
+from kubern.apiserver.call import Call
+from kubern.apiserver.core import Core
+from kubern.apiserver.metadata import check_path
+from kubern.apiserver.options import write_options
+from kubern.apiserver.storage import conflict
+from kubern.apiserver.subresource import SubresourceHandler
+from kubern.base.clock import rfc3339
+from kubern.base.errors import Cause, Conflict, Invalid
+from kubern.base.json import Obj
+from kubern.http.contract import Answer
+
+
+async def serve(core: Core, call: Call) -> Answer:
+    """Set the pod's node and its PodScheduled condition. Raises `Conflict` for a pod that has a node or is being deleted."""
+    options = write_options(call.info, "CreateOptions")
+    binding = decode(call.request)
+    check_path(binding, call.resource, call.namespace, call.info.name)
+    target = binding.get("target") or {}
+    if target.get("kind") not in ("Node", "", None):
+        text = f'Unsupported value: "{target["kind"]}": supported values: "Node", ""'
+        raise _invalid(call.info.name, Cause("FieldValueNotSupported", text, "target.kind"))
+    if not target.get("name"):
+        raise _invalid(call.info.name, Cause("FieldValueRequired", "Required value", "target.name"))
+    storage = core.storage(call.resource)
+
+    async def change(old: Obj) -> Obj:
+        return bound(core, call, old, binding)
+
+    if options.dry_run:
+        await change(storage.get(call.namespace, call.info.name).obj())
+    else:
+        await storage.update(call.namespace, call.info.name, change)
+    return object_response(201, success({}) | {"code": 201})
+
+
+def bound(core: Core, call: Call, old: Obj, binding: Obj) -> Obj:
+    """Return the pod on its node. Raises `Conflict`."""
+    pod: Obj = orjson.loads(orjson.dumps(old))
+    name, metadata, spec = call.info.name, binding["metadata"], pod["spec"]
+    node = binding["target"]["name"]
+    if metadata.get("uid") and metadata["uid"] != pod["metadata"]["uid"]:
+        why = (
+            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {pod['metadata']['uid']}"
+        )
+        raise conflict(call.resource, name, why)
+    if pod["metadata"].get("deletionTimestamp"):
+        raise _binding_conflict(name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise _binding_conflict(name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
+    if spec.get("schedulingGates"):
+        raise _binding_conflict(name, f"pod {name} has non-empty .spec.schedulingGates")
+    spec["nodeName"] = node
+    for key in ("annotations", "labels"):
+        if metadata.get(key):
+            pod["metadata"][key] = (pod["metadata"].get(key) or {}) | metadata[key]
+    scheduled: Obj = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
+    scheduled["lastTransitionTime"] = rfc3339(core.clock.now())
+    if pod["metadata"].get("generation"):
+        scheduled["observedGeneration"] = pod["metadata"]["generation"]
+    status = pod.setdefault("status", {})
+    others = [condition for condition in status.get("conditions") or () if condition.get("type") != "PodScheduled"]
+    status["conditions"] = [*others, scheduled]
+    return pod
+
+
+def _binding_conflict(name: str, why: str) -> Conflict:
+    return Conflict(f'Operation cannot be fulfilled on pods/binding "{name}": {why}', kind="pods/binding", name=name)
+
+
+def _invalid(name: str, cause: Cause) -> Invalid:
+    return Invalid(
+        f'Binding "{name}" is invalid: {cause.field}: {cause.message}', kind="Binding", name=name, causes=[cause]
+    )
+
+
+SUBRESOURCE = SubresourceHandler("binding", serve, ("pods",))

@@ -1,0 +1,104 @@
+"""`pods/eviction`: a deletion that respects PodDisruptionBudgets.
+
+What always holds: a disruption is counted in the budget's status before the pod is deleted, so that two evictions at once cannot
+both use the last one allowed.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from kubern.apiserver.answers import object_response, success
+from kubern.apiserver.body import decode
+from kubern.apiserver.call import Call
+from kubern.apiserver.core import Core
+from kubern.apiserver.deletion import DeleteRequest, delete, parse
+from kubern.apiserver.encoding import Entry
+from kubern.apiserver.metadata import check_path
+from kubern.apiserver.options import write_options
+from kubern.apiserver.selection import object_selector
+from kubern.apiserver.subresource import SubresourceHandler
+from kubern.base.clock import rfc3339
+from kubern.base.errors import Cause, InternalError, TooManyRequests
+from kubern.base.json import Obj
+from kubern.http.contract import Answer
+
+REFUSAL = "Cannot evict pod as it would violate the pod's disruption budget."
+
+
+async def serve(core: Core, call: Call) -> Answer:
+    """Delete the pod unless a budget forbids it. Raises `TooManyRequests`, `InternalError` for a pod of two budgets."""
+    options = write_options(call.info, "CreateOptions")
+    eviction = decode(call.request)
+    check_path(eviction, call.resource, call.namespace, call.info.name)
+    request = parse(eviction.get("deleteOptions") or {})
+    request = request._replace(dry_run=request.dry_run or options.dry_run)
+    pod = core.storage(call.resource).get(call.namespace, call.info.name)
+    if not _free(pod.obj()):
+        budgets = budgets_of(core, pod)
+        if len(budgets) > 1:
+            raise InternalError(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+            )
+        if budgets and not _unhealthy_allowed(budgets[0].obj(), pod.obj()):
+            await _count(core, budgets[0], call.info.name, request)
+    await delete(core, call, call.namespace, call.info.name, request)
+    return object_response(201, success({}) | {"code": 201})
+
+
+def _free(pod: Obj) -> bool:
+    """Whether the pod's end disrupts nothing: it has ended, has never run, or is being deleted already."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase in ("Succeeded", "Failed", "Pending") or bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def _ready(pod: Obj) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+
+
+def _unhealthy_allowed(budget: Obj, pod: Obj) -> bool:
+    """Whether the pod is not ready and the budget's policy lets such pods go."""
+    if _ready(pod):
+        return False
+    if budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return True
+    status = budget.get("status") or {}
+    return bool(status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0)
+
+
+def budgets_of(core: Core, pod: Entry) -> list[Entry]:
+    """Return the budgets whose selector holds the pod."""
+    budgets = core.storage_of("poddisruptionbudgets", "policy").cache.select(pod.namespace)
+    return [b for b in budgets if object_selector(b.obj()["spec"].get("selector"))(pod.labels)]
+
+
+async def _count(core: Core, budget: Entry, pod: str, request: DeleteRequest) -> None:
+    """Use one of the budget's disruptions up. Raises `TooManyRequests`."""
+
+    async def change(old: Obj) -> Obj:
+        new: Obj = orjson.loads(orjson.dumps(old))
+        status = new.setdefault("status", {})
+        name = new["metadata"]["name"]
+        if status.get("observedGeneration", 0) < new["metadata"].get("generation", 0):
+            text = f"The disruption budget {name} is still being processed by the server."
+            raise TooManyRequests(REFUSAL, retry_after=10, causes=[Cause("DisruptionBudget", text)])
+        allowed = status.get("disruptionsAllowed", 0)
+        if allowed <= 0:
+            text = (
+                f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods "
+                f"and has {status.get('currentHealthy', 0)} currently"
+            )
+            raise TooManyRequests(REFUSAL, causes=[Cause("DisruptionBudget", text)])
+        status["disruptionsAllowed"] = allowed - 1
+        status.setdefault("disruptedPods", {})[pod] = rfc3339(core.clock.now())
+        return new
+
+    if request.dry_run:
+        await change(budget.obj())
+    else:
+        storage = core.storage_of("poddisruptionbudgets", "policy")
+        await storage.update(budget.namespace, budget.name, change)
+
+
+SUBRESOURCE = SubresourceHandler("eviction", serve, ("pods",))
