@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from wsproto.utilities import LocalProtocolError
 
 from kubern.http.contract import ByteChannel
 
@@ -70,12 +70,9 @@ class WebSocket:
             if not data:
                 self._ended = True
                 return None
-            try:
-                self._frames.receive_data(data)
-                for event in self._frames.events():
-                    await self._handle(event)
-            except RemoteProtocolError as error:
-                await self.close(int(error.event_hint.code) if error.event_hint else 1002, "protocol error")
+            self._frames.receive_data(data)
+            for event in self._frames.events():
+                await self._handle(event)
         return self._messages.popleft()
 
     async def _handle(self, event: Event) -> None:
@@ -95,6 +92,9 @@ class WebSocket:
             self._ended = True
             if self._frames.state is ConnectionState.REMOTE_CLOSING:
                 await self._send(event.response())
+            elif self._frames.state is ConnectionState.OPEN:
+                # not a close of the peer's: wsproto tells so that it broke the protocol
+                await self.close(int(event.code), event.reason or "")
 
     async def send(self, data: bytes | str) -> None:
         """Send one message, waiting while the peer is slow. Raises `ConnectionError` after a close."""

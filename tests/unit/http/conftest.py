@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kubern.http.contract import Answer, Handler, Request, Response, Stream, StreamWriter
 from kubern.http.limits import Limits
@@ -127,3 +133,40 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     return until
+
+
+class Pki:
+    """A CA and what it signs, as files: `pair(name)` gives a certificate and a key for 127.0.0.1."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"ca of {folder.name}")])
+        self.ca = folder / "ca.crt"
+        self.ca.write_bytes(self._signed(self._name, self._key, True).public_bytes(serialization.Encoding.PEM))
+
+    def _signed(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, ca: bool) -> x509.Certificate:
+        start = datetime.now(UTC) - timedelta(minutes=5)
+        builder = x509.CertificateBuilder(
+            self._name, subject, key.public_key(), x509.random_serial_number(), start, start + timedelta(days=1)
+        ).add_extension(x509.BasicConstraints(ca, None), True)
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        builder = builder.add_extension(x509.SubjectAlternativeName([address]), False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def pair(self, name: str, group: str = "", file: str = "") -> tuple[Path, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]
+        if group:
+            names.insert(0, x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, group))
+        paths = self._folder / f"{file or name}.crt", self._folder / f"{file or name}.key"
+        certificate = self._signed(x509.Name(names), key, False)
+        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        paths[1].write_bytes(key.private_bytes(*form))
+        return paths
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Pki:
+    return Pki(tmp_path)
