@@ -1,0 +1,196 @@
+"""Node state in columns: one row a node, one NumPy column a resource, so that a plug-in answers for all nodes at once.
+
+Rows are reused when nodes go. Amounts are whole numbers: millicores for cpu, bytes or counts for the rest. Everything that only
+labels or taints decide is memoized per question and forgotten when any node's labels or taints change (`epoch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kubern.base.json import Obj
+from kubern.scheduler.requests import PodRequests, amounts
+
+Mask = npt.NDArray[np.bool_]
+Amounts = npt.NDArray[np.int64]
+
+CPU, MEMORY, EPHEMERAL, PODS = range(4)
+_FIXED = ("cpu", "memory", "ephemeral-storage", "pods")
+_GROW = 64
+
+
+class Columns:
+    """All nodes that pods may run on."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Obj | None] = []
+        self.rows: dict[str, int] = {}
+        self.resources: dict[str, int] = {name: column for column, name in enumerate(_FIXED)}
+        self.allocatable: Amounts = np.zeros((0, len(_FIXED)), np.int64)
+        self.requested: Amounts = np.zeros((0, len(_FIXED)), np.int64)
+        self.nonzero: Amounts = np.zeros((0, 2), np.int64)
+        """cpu and memory asked, with upstream's defaults for containers that ask for none: what scores are made of."""
+        self.present: Mask = np.zeros(0, np.bool_)
+        self.ports: list[dict[tuple[str, str, int], int]] = []
+        """Host ports in use by row: (protocol, ip, port) to how many pods hold it."""
+        self.images: dict[str, dict[int, int]] = {}
+        """Image name to its size in bytes by row."""
+        self.epoch = 0
+        self._free: list[int] = []
+        self._pods: dict[str, tuple[str, PodRequests]] = {}
+        self._strays: dict[str, dict[str, PodRequests]] = {}
+        self._memo: dict[Hashable, Any] = {}
+
+    # nodes
+
+    def set_node(self, node: Obj) -> None:
+        """Add a node or take over its new labels, taints and amounts."""
+        name = node["metadata"]["name"]
+        row = self.rows.get(name)
+        if row is None:
+            row = self._new_row()
+            self.rows[name] = row
+            self.present[row] = True
+            self._forget()
+            for uid, requests in self._strays.pop(name, {}).items():
+                self.add_pod(uid, name, requests)
+        elif _placement(self.nodes[row] or {}) != _placement(node):
+            self._forget()
+        self._index_images(row, self.nodes[row] or {}, node)
+        self.nodes[row] = node
+        allocatable = amounts((node.get("status") or {}).get("allocatable") or {})
+        self.allocatable[row] = 0
+        for resource, amount in allocatable.items():
+            column = self._column(resource)
+            self.allocatable[row, column] = amount
+
+    def remove_node(self, name: str) -> None:
+        """Forget a node; its pods are remembered in case it comes back."""
+        row = self.rows.get(name)
+        if row is None:
+            return
+        for uid, (node, requests) in list(self._pods.items()):
+            if node == name:
+                self.remove_pod(uid)
+                self._strays.setdefault(name, {})[uid] = requests
+        del self.rows[name]
+        self._index_images(row, self.nodes[row] or {}, {})
+        self.present[row] = False
+        self.nodes[row] = None
+        self.allocatable[row] = self.requested[row] = 0
+        self._free.append(row)
+        self._forget()
+
+    def _index_images(self, row: int, old: Obj, new: Obj) -> None:
+        before, after = _images(old), _images(new)
+        if before == after:
+            return
+        for name in before.keys() - after.keys():
+            self.images[name].pop(row, None)
+            if not self.images[name]:
+                del self.images[name]
+        for name, size in after.items():
+            self.images.setdefault(name, {})[row] = size
+
+    # pods
+
+    def add_pod(self, uid: str, node: str, requests: PodRequests) -> None:
+        """Count a pod that runs, or is about to run, on `node`; the same pod counts once."""
+        if uid in self._pods:
+            if self._pods[uid] == (node, requests):
+                return
+            self.remove_pod(uid)
+        row = self.rows.get(node)
+        if row is None:
+            self._strays.setdefault(node, {})[uid] = requests
+            return
+        self._pods[uid] = (node, requests)
+        self._count(row, requests, 1)
+
+    def remove_pod(self, uid: str) -> None:
+        """Stop counting a pod; nothing happens when it was not counted."""
+        held = self._pods.pop(uid, None)
+        if held is not None:
+            self._count(self.rows[held[0]], held[1], -1)
+            return
+        for pods in self._strays.values():
+            pods.pop(uid, None)
+
+    def _count(self, row: int, requests: PodRequests, sign: int) -> None:
+        for resource, amount in requests.amounts:
+            # the column first: making a new one replaces the array
+            column = self._column(resource)
+            self.requested[row, column] += sign * amount
+        self.requested[row, PODS] += sign
+        self.nonzero[row, CPU] += sign * requests.nonzero_cpu
+        self.nonzero[row, MEMORY] += sign * requests.nonzero_memory
+        used = self.ports[row]
+        for port in requests.ports:
+            used[port] = used.get(port, 0) + sign
+            if not used[port]:
+                del used[port]
+
+    # columns and rows
+
+    def vector(self, requests: PodRequests) -> Amounts:
+        """Return what a pod asks for as one row, a pod's own slot included."""
+        for resource, _ in requests.amounts:
+            self._column(resource)
+        row = np.zeros(len(self.resources), np.int64)
+        for resource, amount in requests.amounts:
+            row[self.resources[resource]] = amount
+        row[PODS] = 1
+        return row
+
+    def memo(self, question: Hashable, answer: Callable[[], Any]) -> Any:
+        """Return `answer()`, remembered under `question` until a node's labels or taints change."""
+        if question not in self._memo:
+            # a cluster whose pods all ask something else must not fill the memory
+            if len(self._memo) >= 4096:
+                self._memo.clear()
+            self._memo[question] = answer()
+        return self._memo[question]
+
+    def mask(self, accepts: Callable[[Obj], bool]) -> Mask:
+        """Return which nodes `accepts` is true of; absent rows are False."""
+        return np.fromiter((node is not None and accepts(node) for node in self.nodes), np.bool_, len(self.nodes))
+
+    def _forget(self) -> None:
+        self.epoch += 1
+        self._memo.clear()
+
+    def _column(self, resource: str) -> int:
+        column = self.resources.get(resource)
+        if column is None:
+            column = self.resources[resource] = len(self.resources)
+            empty = np.zeros((len(self.nodes), 1), np.int64)
+            self.allocatable = np.hstack((self.allocatable, empty))
+            self.requested = np.hstack((self.requested, empty))
+        return column
+
+    def _new_row(self) -> int:
+        if not self._free:
+            first, width = len(self.nodes), len(self.resources)
+            self.allocatable = np.vstack((self.allocatable, np.zeros((_GROW, width), np.int64)))
+            self.requested = np.vstack((self.requested, np.zeros((_GROW, width), np.int64)))
+            self.nonzero = np.vstack((self.nonzero, np.zeros((_GROW, 2), np.int64)))
+            self.present = np.concatenate((self.present, np.zeros(_GROW, np.bool_)))
+            self.nodes += [None] * _GROW
+            self.ports += [{} for _ in range(_GROW)]
+            self._free = list(range(first + _GROW - 1, first - 1, -1))
+        return self._free.pop()
+
+
+def _placement(node: Obj) -> tuple[Any, ...]:
+    """Return what plug-ins other than the resource ones look at."""
+    spec = node.get("spec") or {}
+    return (node.get("metadata") or {}).get("labels"), spec.get("taints"), spec.get("unschedulable")
+
+
+def _images(node: Obj) -> dict[str, int]:
+    held = (node.get("status") or {}).get("images") or ()
+    return {name: int(image.get("sizeBytes") or 0) for image in held for name in image.get("names") or ()}

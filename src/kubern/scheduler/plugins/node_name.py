@@ -1,0 +1,19 @@
+"""NodeName: a pod that names its node runs there or nowhere."""
+
+from __future__ import annotations
+
+from kubern.scheduler.framework import Cycle, Plugin, Refusal
+
+
+def _filter(cycle: Cycle) -> list[Refusal]:
+    wanted = cycle.pod["spec"].get("nodeName")
+    if not wanted:
+        return []
+    columns = cycle.columns
+    others = columns.present.copy()
+    if wanted in columns.rows:
+        others[columns.rows[wanted]] = False
+    return [Refusal(others, "node(s) didn't match the requested node name", lasting=True)]
+
+
+PLUGIN = Plugin("NodeName", filter=_filter, events=frozenset({"Node/Add"}))
