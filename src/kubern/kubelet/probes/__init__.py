@@ -1,0 +1,1 @@
+"""Probe types: one file each, found by folder scan."""

@@ -1,0 +1,48 @@
+"""What a kubelet is started with. The names are those of upstream's flags and of its KubeletConfiguration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One kubelet's settings; durations in seconds, reserved amounts as quantities."""
+
+    node_name: str
+    root_dir: Path = Path("/var/lib/kubelet")
+    pod_logs_dir: Path = Path("/var/log/pods")
+    node_ips: tuple[str, ...] = ()
+    cluster_dns: tuple[str, ...] = ()
+    cluster_domain: str = "cluster.local"
+    resolv_conf: Path = Path("/etc/resolv.conf")
+    pod_cidr: str = ""
+    node_labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Mapping[str, str], ...] = ()
+    """Each with key, effect and perhaps value; put on the node when it registers."""
+    register_node: bool = True
+    cgroup_root: str = "/"
+    cgroups_per_qos: bool = True
+    pod_max_pids: int = -1
+    max_pods: int = 110
+    system_reserved: Mapping[str, str] = field(default_factory=dict)
+    port: int = 10250
+    status_frequency: float = 10.0
+    status_report_frequency: float = 300.0
+    lease_duration: int = 40
+    sync_frequency: float = 60.0
+    """How often what a running pod's volumes are made from is looked at again."""
+    relist_period: float = 1.0
+    manifest_dir: Path | None = None
+    """Where static pods are described (`--pod-manifest-path`)."""
+    provider_id: str = ""
+
+    def pod_dir(self, uid: str) -> Path:
+        """Return where everything of one pod lies."""
+        return self.root_dir / "pods" / uid
+
+    def log_dir(self, namespace: str, name: str, uid: str) -> Path:
+        """Return the folder of one pod's logs."""
+        return self.pod_logs_dir / f"{namespace}_{name}_{uid}"
