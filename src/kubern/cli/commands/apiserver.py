@@ -18,7 +18,7 @@ def run(
         Path | None, typer.Option(help="Clients with a certificate of this CA are authenticated.")
     ] = None,
     secure_port: Annotated[int, typer.Option(help="Port to serve HTTPS on; 0 takes a free one and prints it.")] = 6443,
-    bind_address: Annotated[str, typer.Option(help="Address to serve on.")] = "0.0.0.0",  # noqa: S104
+    bind_address: Annotated[str, typer.Option(help="Address to serve on.")] = "0.0.0.0",
     advertise_address: Annotated[
         str, typer.Option(help="Address that the cluster's members reach this server at.")
     ] = "",
@@ -55,7 +55,7 @@ def run(
     from kubern.apiserver.config import Config
 
     config = Config(
-        advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),  # noqa: S104
+        advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),
         secure_port=secure_port,
         service_cluster_ip_range=service_cluster_ip_range,
         service_node_port_range=parse_port_range(service_node_port_range),
