@@ -1,0 +1,102 @@
+"""Who lives beside the apiserver in one process: scheduler, controllers, DNS, node ports on the host, virtual nodes.
+
+They share one set of informers, and so one watch and one copy of each resource.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from kubern.base.clock import Clock
+from kubern.base.errors import AlreadyExists
+from kubern.base.json import Obj
+from kubern.client.client import ApiClient
+from kubern.client.contract import GVR
+from kubern.client.informer import Informers
+from kubern.cluster import fabric
+from kubern.cluster.fabric import node_address
+from kubern.cluster.host_ports import HostPorts, wanted_ports
+from kubern.cluster.namespaces import NetworkNamespace
+from kubern.cluster.settings import Settings
+from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
+from kubern.controllers.runner import run_controllers
+from kubern.dns.dns import run_dns
+from kubern.scheduler.main import run_scheduler
+
+log = logging.getLogger(__name__)
+
+SERVICES = GVR("", "v1", "services")
+SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
+
+
+class Companions:
+    """Starts them as tasks. `client_as` gives a client for a component's user."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        namespace: NetworkNamespace | None,
+        clock: Clock,
+        client_as: Callable[[str], ApiClient],
+        informers: Informers,
+    ) -> None:
+        self._settings = settings
+        self._namespace = namespace
+        self._clock = clock
+        self._client_as = client_as
+        self._informers = informers
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Start all that the cluster's settings ask for."""
+        clock, informers = self._clock, self._informers
+        group.create_task(
+            run_scheduler(self._client_as("system:kube-scheduler"), clock, informers=informers), name="scheduler"
+        )
+        controllers = run_controllers(self._client_as("system:kube-controller-manager"), clock, informers=informers)
+        group.create_task(controllers, name="controllers")
+        if self._namespace is not None:
+            await self._start_dns(group, self._namespace)
+            group.create_task(self._serve_host_ports(self._namespace), name="host ports")
+
+    async def _start_dns(self, group: asyncio.TaskGroup, namespace: NetworkNamespace) -> None:
+        client = self._client_as("system:kube-dns")
+        sockets = (
+            namespace.listen(fabric.GATEWAY, DNS_PORT, socket.SOCK_DGRAM),
+            namespace.listen(fabric.GATEWAY, DNS_PORT),
+        )
+        await _ensure(client, SERVICES, dns_service(self._settings.service_cidr))
+        await _ensure(client, SLICES, dns_endpoints(fabric.GATEWAY))
+        group.create_task(
+            run_dns(client, self._clock, sockets, self._settings.domain, informers=self._informers), name="dns"
+        )
+
+    async def _serve_host_ports(self, namespace: NetworkNamespace) -> None:
+        """Keep the host's loopback serving the node ports that there are."""
+        # any node answers on a node port; the first one does for all
+        first = node_address(1, self._settings.pod_cidr).address
+        ports = HostPorts(namespace, lambda: first)
+        services = self._informers.of(SERVICES)
+        changed = asyncio.Event()
+
+        def note(before: Obj | None, after: Obj | None) -> None:
+            changed.set()
+
+        services.on_change(note)
+        try:
+            while True:
+                changed.clear()
+                await ports.serve(wanted_ports(services.list()))
+                await changed.wait()
+        finally:
+            await ports.close()
+
+
+async def _ensure(client: ApiClient, gvr: GVR, obj: Obj) -> None:
+    """Create an object that every cluster has, unless it is there."""
+    try:
+        await client.create(gvr, obj)
+    except AlreadyExists:
+        log.debug("%s %s is there", obj["kind"], obj["metadata"]["name"])

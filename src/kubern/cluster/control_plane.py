@@ -1,0 +1,130 @@
+"""The control plane of one machine in one process: store, apiserver, scheduler, controllers, DNS, virtual nodes, node ports on the host.
+
+The apiserver listens on the host's loopback and, in a cluster with real nodes, inside the cluster's network. Its companions call it
+in-process, each as the user that it would be on its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubern.api.resources import load as load_resources
+from kubern.apiserver.config import Config
+from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
+from kubern.apiserver.server import ApiServer
+from kubern.base.clock import Clock, SystemClock
+from kubern.client.client import ApiClient
+from kubern.client.informer import Informers
+from kubern.client.transport_inprocess import InProcessTransport
+from kubern.cluster import fabric
+from kubern.cluster.companions import Companions
+from kubern.cluster.layout import Layout
+from kubern.cluster.namespaces import NetworkNamespace
+from kubern.cluster.pki import Pki
+from kubern.cluster.settings import Settings
+from kubern.cluster.settings import load as load_settings
+from kubern.http.contract import Handler, Peer
+from kubern.http.server import bound_socket, serve
+from kubern.http.tls import ServerTls
+from kubern.store.embedded import EmbeddedStore
+
+log = logging.getLogger(__name__)
+
+FABRIC_PORT = 6443
+RENEW_EVERY = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the control plane has to work with on this machine."""
+
+    layout: Layout
+    settings: Settings
+    pki: Pki
+    namespace: NetworkNamespace | None
+    """The cluster's network, None when there are no real nodes."""
+    clock: Clock
+
+
+async def run_control_plane(state: Path) -> None:
+    """Run the cluster whose state is at `state` until cancelled. Raises `OSError`, `ValueError` when it cannot start."""
+    layout = Layout(state)
+    settings = load_settings(layout.settings)
+    if settings is None:
+        raise ValueError(f"{state} holds no cluster")
+    clock = SystemClock()
+    namespace = NetworkNamespace(fabric.NETNS / fabric.fabric_namespace(settings.name)) if settings.real else None
+    machine = Machine(layout, settings, Pki(layout.pki, clock), namespace, clock)
+    async with _apiserver(machine) as handler:
+        gc.collect()
+        gc.freeze()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_renew_certificates(machine), name="certificates")
+            client = client_as(handler, "system:kube-controller-manager")
+            informers = Informers(client, clock)
+            await Companions(
+                machine.settings, namespace, clock, lambda user: client_as(handler, user), informers
+            ).start(group)
+            informers.start(group)
+
+
+def client_as(handler: Handler, user: str) -> ApiClient:
+    """Return a client that calls the apiserver of this process as a component with full rights."""
+    peer = Peer(user=User(user, (MASTERS, AUTHENTICATED)), memo={})
+    return ApiClient(InProcessTransport(handler, peer))
+
+
+@asynccontextmanager
+async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
+    """Serve the API; whatever was opened is closed in the end, in reverse order."""
+    pki, settings = machine.pki, machine.settings
+    async with AsyncExitStack() as opened:
+        sockets = _sockets(machine)
+        for sock in sockets:
+            opened.callback(sock.close)
+        store = await EmbeddedStore.open(machine.layout.store, clock=machine.clock)
+        opened.push_async_callback(store.close)
+        config = Config(
+            advertise_address=fabric.GATEWAY if settings.real else "127.0.0.1",
+            secure_port=FABRIC_PORT if settings.real else settings.api_port,
+            service_cluster_ip_range=settings.service_cidr,
+            client_ca_file=pki.ca.certificate,
+            authorization_mode=("Node", "RBAC"),
+            service_account_key_files=(pki.service_account_public_key,),
+            service_account_signing_key_file=pki.service_account_key,
+            kubelet_client_certificate=pki.kubelet_client.certificate,
+            kubelet_client_key=pki.kubelet_client.key,
+            kubelet_certificate_authority=pki.ca.certificate,
+        )
+        api = ApiServer(store, load_resources(), config, machine.clock)
+        tls = ServerTls(pki.apiserver.certificate, pki.apiserver.key, pki.ca.certificate)
+        server = await serve(api.handler, sockets, tls=tls, clock=machine.clock)
+        opened.push_async_callback(server.close)
+        await api.start()
+        opened.push_async_callback(api.close)
+        log.info("serving on https://127.0.0.1:%d", settings.api_port)
+        yield api.handler
+
+
+def _sockets(machine: Machine) -> list[socket.socket]:
+    """Return the sockets to serve on: loopback of the host, and the fabric's address."""
+    sockets = [bound_socket("127.0.0.1", machine.settings.api_port)]
+    if machine.namespace is not None:
+        sockets.append(machine.namespace.listen(fabric.GATEWAY, FABRIC_PORT))
+    return sockets
+
+
+async def _renew_certificates(machine: Machine) -> None:
+    """Renew what is due while the cluster runs; the server takes a new serving certificate over by itself."""
+    first = str(ipaddress.ip_network(machine.settings.service_cidr)[1])
+    while True:
+        await machine.clock.sleep(RENEW_EVERY)
+        await asyncio.to_thread(machine.pki.ensure, first, [fabric.GATEWAY] if machine.settings.real else [])
