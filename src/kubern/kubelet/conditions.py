@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from kubern.base.clock import rfc3339
 from kubern.base.json import Obj
@@ -14,10 +15,12 @@ OWN = (READY_TO_START, "Initialized", "Ready", "ContainersReady", "PodScheduled"
 """The types that the kubelet writes; all others belong to somebody else."""
 
 
-def conditions(pod: Obj, status: Obj, *, sandbox_ready: bool, now: datetime) -> list[Obj]:
-    """Return the kubelet's conditions in upstream's order, then everybody else's as they are.
+def conditions(
+    pod: Obj, status: Obj, *, sandbox_ready: bool, now: datetime, previous: Mapping[str, Any] | None = None
+) -> list[Obj]:
+    """Return the kubelet's conditions in upstream's order, then everybody else's as the pod has them.
 
-    A condition whose status stays the same keeps its transition time.
+    A condition whose status is the same as in the `previous` status (else the pod's) keeps its transition time.
     """
     old = {each["type"]: each for each in (pod.get("status") or {}).get("conditions") or ()}
     containers = _containers_ready(pod, status)
@@ -28,8 +31,9 @@ def conditions(pod: Obj, status: Obj, *, sandbox_ready: bool, now: datetime) -> 
         containers,
         _condition("PodScheduled", True),
     ]
+    told = old | {each["type"]: each for each in (previous or {}).get("conditions") or ()}
     for each in fresh:
-        before = old.get(each["type"])
+        before = told.get(each["type"])
         same = before is not None and before["status"] == each["status"] and before.get("lastTransitionTime")
         each["lastTransitionTime"] = before["lastTransitionTime"] if before is not None and same else rfc3339(now)
         each["lastProbeTime"] = None

@@ -21,7 +21,7 @@ from kubern.kubelet.recording import WARNING, Recorder
 from kubern.kubelet.runtime.contract import RUNNING, Container
 
 _log = logging.getLogger(__name__)
-STARTUP, READINESS, LIVENESS = "startup", "readiness", "liveness"
+STARTUP, READINESS, LIVENESS = _KINDS = ("startup", "readiness", "liveness")
 
 
 class _Findings:
@@ -31,10 +31,17 @@ class _Findings:
         self.started = started
         self.ready = ready
         self.unhealthy = ""
-        self.tasks: list[asyncio.Task[None]] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
         self.begun = asyncio.Event()
         if started:
             self.begun.set()
+
+    def stop(self, *kinds: str) -> None:
+        """Ask no more by probes of these kinds."""
+        for kind in kinds:
+            task = self.tasks.pop(kind, None)
+            if task is not None:
+                task.cancel()
 
 
 class PodProber:
@@ -48,7 +55,10 @@ class PodProber:
         self._findings: dict[str, _Findings] = {}
 
     def sync(self, pod: Obj, seen: Observed, ip: str, *, ending: bool) -> None:
-        """Begin to probe what has started to run, stop probing what no longer does. An ending pod is no longer restarted."""
+        """Begin to probe what has started to run, stop probing what no longer does.
+
+        A container of an ending pod is not restarted any more, so only its readiness is still asked for.
+        """
         alive: set[str] = set()
         for step in steps(pod):
             found = seen.current(step.name)
@@ -57,12 +67,14 @@ class PodProber:
             alive.add(found.id)
             if found.id not in self._findings:
                 self._begin(pod, step, found, ip)
-        for container_id in [each for each in self._findings if each not in alive or ending]:
-            self._end(container_id)
+            if ending:
+                self._findings[found.id].stop(STARTUP, LIVENESS)
+        for container_id in [each for each in self._findings if each not in alive]:
+            self._findings.pop(container_id).stop(*_KINDS)
 
     def _begin(self, pod: Obj, step: Step, container: Container, ip: str) -> None:
         before = _reported(pod, container.id)
-        probes = {kind: step.container.get(f"{kind}Probe") for kind in (STARTUP, READINESS, LIVENESS)}
+        probes = {kind: step.container.get(f"{kind}Probe") for kind in _KINDS}
         findings = _Findings(
             started=not probes[STARTUP] or bool(before.get("started")),
             ready=not probes[READINESS] or bool(before.get("ready")),
@@ -71,16 +83,13 @@ class PodProber:
         for kind, probe in probes.items():
             if probe and not (kind == STARTUP and findings.started):
                 task = asyncio.create_task(self._run(pod, step, container, kind, probe, ip))
-                findings.tasks.append(task)
-
-    def _end(self, container_id: str) -> None:
-        for task in self._findings.pop(container_id).tasks:
-            task.cancel()
+                findings.tasks[kind] = task
 
     def stop(self) -> None:
         """End all probing."""
-        for container_id in list(self._findings):
-            self._end(container_id)
+        for findings in self._findings.values():
+            findings.stop(*_KINDS)
+        self._findings = {}
 
     def checks(self, seen: Observed) -> dict[str, Checks]:
         """Return what was found for each container by name."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kubern.base.clock import rfc3339
 from kubern.base.json import Obj
@@ -49,6 +49,8 @@ class Known(NamedTuple):
     """Last words by container id."""
     verdict: Verdict | None = None
     scheme: str = RUNTIME_SCHEME
+    previous: Mapping[str, Any] = {}
+    """The status that was told last; the API may show it a little later."""
     ended: bool = False
     """Nothing runs any more and nothing will: a container that never ran counts as ended, too."""
 
@@ -79,7 +81,7 @@ def pod_status(pod: Obj, seen: Observed, known: Known) -> Obj:
     status |= {field: found for field, found in by_role.items() if found}
     status |= _addresses(pod, old, known)
     sandbox_ready = seen.ready_sandbox is not None and (host_network(pod) or bool(known.pod_ips))
-    status["conditions"] = conditions(pod, status, sandbox_ready=sandbox_ready, now=known.now)
+    status["conditions"] = conditions(pod, status, sandbox_ready=sandbox_ready, now=known.now, previous=known.previous)
     return status
 
 

@@ -26,7 +26,7 @@ from kubern.kubelet.hooks import Handlers
 from kubern.kubelet.looking import Looker
 from kubern.kubelet.objects import PODS
 from kubern.kubelet.observed import Observed
-from kubern.kubelet.podspec import find, grace_period, host_network, is_finished, key, uid
+from kubern.kubelet.podspec import INIT, MAIN, find, grace_period, host_network, is_finished, key, steps, uid
 from kubern.kubelet.prober import PodProber
 from kubern.kubelet.publishing import Publisher
 from kubern.kubelet.recording import WARNING, Recorder
@@ -78,6 +78,8 @@ class PodWorker:
         self._verdict: Verdict | None = None
         self._gone = False
         self._cleaned = False
+        self._ending = False
+        self._glances = 0
         self.status: Obj = pod.get("status") or {}
         """The newest status, as it is or is about to be in the API."""
         self.seen = Observed()
@@ -156,8 +158,8 @@ class PodWorker:
         if plan.deadline_exceeded and self._verdict is None:
             self._verdict = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
             self._tools.events.event(self.pod, "Normal", "DeadlineExceeded", self._verdict.message)
-        ending = plan.finished or any(isinstance(action, d.Terminate) for action in plan.actions)
-        self._prober.sync(self.pod, self.seen, self._ip(), ending=ending)
+        self._ending = plan.finished or any(isinstance(action, d.Terminate) for action in plan.actions)
+        self._prober.sync(self.pod, self.seen, self._ip(), ending=self._ending)
         self._publish(plan)
         if plan.finished:
             return await self._finish()
@@ -176,7 +178,18 @@ class PodWorker:
         ]
         if plan.requeue_after is not None:
             waits.append(plan.requeue_after)
+        if self._short_lived_runs():
+            # what is meant to end may end at once: looking soon, then less and less often, until the relist is as good
+            self._glances += 1
+            waits.append(min(0.05 * 1.5**self._glances, 1.0))
         return min(waits)
+
+    def _short_lived_runs(self) -> bool:
+        roles = {step.name: step.role for step in steps(self.pod)}
+        to_end = self.pod["spec"].get("restartPolicy") != "Always"
+        return any(
+            roles.get(each.name) == INIT or (to_end and roles.get(each.name) == MAIN) for each in self.seen.running()
+        )
 
     def _situation(self) -> d.Situation:
         return d.Situation(
@@ -203,6 +216,7 @@ class PodWorker:
             messages=self._looker.messages,
             verdict=self._verdict,
             scheme=self._tools.scheme,
+            previous=self.status,
             ended=plan.finished,
         )
         self.status = pod_status(self.pod, self.seen, known)
@@ -232,7 +246,7 @@ class PodWorker:
                 if self._wake.is_set() and not work.done() and not stop.done():
                     self._wake.clear()
                     self.seen = await self._looker.look()
-                    self._prober.sync(self.pod, self.seen, self._ip(), ending=False)
+                    self._prober.sync(self.pod, self.seen, self._ip(), ending=self._ending)
                     self._publish(plan)
         finally:
             stop.cancel()
@@ -326,6 +340,7 @@ class PodWorker:
         else:
             self._waiting.pop(action.name, None)
             self._not_before.pop(action.name, None)
+            self._glances = 0
         if action.restart is not None:
             self._restarts[action.name] = action.restart
 
