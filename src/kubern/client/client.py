@@ -13,6 +13,8 @@ from kubern.client.contract import GVR, ListResult, Transport, WatchEvent
 
 PAGE = 500
 """Objects a request of a long list asks for."""
+PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ApiClient:
@@ -33,6 +35,7 @@ class ApiClient:
         label_selector: str = "",
         field_selector: str = "",
         resource_version: str = "",
+        metadata_only: bool = False,
     ) -> ListResult:
         """Return all objects, asked for in pages unless an (older) resource version lets one answer from memory do."""
         query = _selectors(label_selector, field_selector)
@@ -42,7 +45,7 @@ class ApiClient:
             query["limit"] = str(PAGE)
         items: list[Obj] = []
         while True:
-            page = await self._send("GET", gvr.path(namespace), query)
+            page = await self._send("GET", gvr.path(namespace), query, accept=PARTIAL_LIST if metadata_only else "")
             kind, api_version = page["kind"].removesuffix("List"), page["apiVersion"]
             for item in page.get("items") or ():
                 item.setdefault("apiVersion", api_version)
@@ -61,12 +64,14 @@ class ApiClient:
         resource_version: str = "",
         label_selector: str = "",
         field_selector: str = "",
+        metadata_only: bool = False,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Yield changes from `resource_version` on, bookmarks included, until the server ends the watch. Raises `Gone`, `Expired`."""
         query = _selectors(label_selector, field_selector) | {"watch": "true", "allowWatchBookmarks": "true"}
         if resource_version:
             query["resourceVersion"] = resource_version
-        async for line in self.transport.stream(gvr.path(namespace), query=query):
+        accept = PARTIAL if metadata_only else ""
+        async for line in self.transport.stream(gvr.path(namespace), query=query, accept=accept):
             if not line:
                 continue
             event = orjson.loads(line)
@@ -108,15 +113,27 @@ class ApiClient:
             options["preconditions"] = preconditions
         return await self._send("DELETE", gvr.path(namespace, name), body=options)
 
+    async def delete_collection(
+        self, gvr: GVR, namespace: str = "", *, label_selector: str = "", propagation: str = ""
+    ) -> None:
+        """Delete every object of a selection."""
+        options: Obj = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if propagation:
+            options["propagationPolicy"] = propagation
+        await self._send("DELETE", gvr.path(namespace), _selectors(label_selector, ""), body=options)
+
     async def raw(self, path: str) -> Any:
         """GET any path and return its JSON: discovery, version."""
         return await self._send("GET", path)
 
     async def _send(
-        self, method: str, path: str, query: dict[str, str] | None = None, *, body: Any = None, content_type: str = ""
-    ) -> Obj:
+        self, method: str, path: str, query: dict[str, str] | None = None, *, body: Any = None, content_type: str = "",
+        accept: str = "",
+    ) -> Obj:  # fmt: skip
         encoded = b"" if body is None else orjson.dumps(body)
-        reply = await self.transport.request(method, path, query=query, body=encoded, content_type=content_type)
+        reply = await self.transport.request(
+            method, path, query=query, body=encoded, content_type=content_type, accept=accept
+        )
         answer: Obj = orjson.loads(reply.body)
         return answer
 

@@ -50,12 +50,16 @@ class Transport(Protocol):
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
         content_type: str = "",
+        accept: str = "",
     ) -> Reply:
-        """Send one request and return the whole answer. Raises `StatusError` for an error answer, `ServiceUnavailable`
+        """Send one request (asking for `accept`, or JSON) and return the whole answer. Raises `StatusError` for an error answer,
+        `ServiceUnavailable`
         when the server cannot be reached, `Timeout` past the deadline."""
         ...
 
-    def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
+    def stream(
+        self, path: str, *, query: Mapping[str, str] | None = None, accept: str = ""
+    ) -> AsyncGenerator[bytes, None]:
         """GET `path` and yield the answer's lines (watch) as they come; ends when the server ends it."""
         ...
 
@@ -83,11 +87,14 @@ class Client(Protocol):
 
     async def list(
         self, gvr: GVR, namespace: str = "", *, label_selector: str = "", field_selector: str = "",
-        resource_version: str = "",
-    ) -> ListResult: ...  # fmt: skip
+        resource_version: str = "", metadata_only: bool = False,
+    ) -> ListResult:  # fmt: skip
+        """Return all objects of a selection; with `metadata_only` their apiVersion, kind and metadata."""
+        ...
 
     def watch(
         self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "", field_selector: str = "",
+        metadata_only: bool = False,
     ) -> AsyncGenerator[WatchEvent, None]: ...  # fmt: skip
 
     async def create(
@@ -107,3 +114,13 @@ class Client(Protocol):
         self, gvr: GVR, name: str, namespace: str = "", *, grace_period: int | None = None, uid: str = "",
         resource_version: str = "", propagation: str = "",
     ) -> Obj: ...  # fmt: skip
+
+    async def delete_collection(
+        self, gvr: GVR, namespace: str = "", *, label_selector: str = "", propagation: str = ""
+    ) -> None:
+        """Delete every object of a selection."""
+        ...
+
+    async def raw(self, path: str) -> Any:
+        """GET any path and return its JSON: discovery, version."""
+        ...

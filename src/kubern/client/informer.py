@@ -21,6 +21,9 @@ from kubern.client.contract import GVR, Client
 
 log = logging.getLogger(__name__)
 
+SHORT_WATCH = 1.0
+"""Seconds: a watch that ended sooner without a word counts as a failure, so that it is not begun again at once for ever."""
+
 Key = tuple[str, str]
 """(namespace, name); the namespace is empty for cluster-scoped resources."""
 
@@ -38,6 +41,8 @@ class Scope(NamedTuple):
     namespace: str = ""
     field_selector: str = ""
     label_selector: str = ""
+    metadata_only: bool = False
+    """Follow apiVersion, kind and metadata alone: a fraction of the memory."""
 
 
 def key_of(obj: Obj) -> Key:
@@ -50,20 +55,16 @@ Objects = list[Obj]
 
 
 class Informer:
-    """Follows one scope. `run` does the work; everything else is read at any time."""
+    """One scope's objects, kept up to date by a `Reflector`, with indexes and handlers. Everything is read at any time."""
 
-    def __init__(self, client: Client, scope: Scope, clock: Clock, chance: random.Random) -> None:
-        self.scope = scope
+    def __init__(self) -> None:
         self.synced = asyncio.Event()
         """Set once the first list is in the cache and its handlers have run."""
-        self._client = client
-        self._clock = clock
-        self._chance = chance
+        self.version = 0
+        """The newest resource version seen, 0 while none was (or while they are no numbers)."""
         self._objects: dict[Key, Obj] = {}
         self._handlers: list[Handler] = []
         self._indexes: dict[str, tuple[IndexKeys, dict[str, dict[Key, Obj]]]] = {}
-
-    # reading
 
     def get(self, namespace: str, name: str) -> Obj | None:
         """Return one object, or None."""
@@ -73,16 +74,19 @@ class Informer:
         """Return all objects, or those of one namespace."""
         if not namespace:
             return [*self._objects.values()]
-        return [obj for (held, _), obj in self._objects.items() if held == namespace]
+        self.add_index(_NAMESPACE, _namespace)
+        return self.by_index(_NAMESPACE, namespace)
 
     def __len__(self) -> int:
         return len(self._objects)
 
+    def known(self) -> Iterable[Key]:
+        """Return the keys of all objects."""
+        return [*self._objects]
+
     def by_index(self, name: str, key: str) -> Objects:
         """Return the objects that index `name` has under `key`. Raises `KeyError` for an index that was never added."""
-        return list(self._indexes[name][1].get(key, {}).values())
-
-    # setting up
+        return [*self._indexes[name][1].get(key, {}).values()]
 
     def on_change(self, handler: Handler) -> None:
         """Call `handler` for every change from now on, and at once for everything that is here already."""
@@ -98,74 +102,32 @@ class Informer:
         for key, obj in self._objects.items():
             self._index(name, key, None, obj)
 
-    # following
+    def saw(self, resource_version: str) -> None:
+        """Take note that everything up to this resource version is known."""
+        if resource_version.isdigit():
+            self.version = int(resource_version)
 
-    async def run(self) -> None:
-        """Follow the resource until cancelled."""
-        backoff = Backoff(0.2, 30.0)
-        version = ""
-        while True:
-            try:
-                if not version:
-                    version = await self._relist()
-                version = await self._follow(version, backoff)
-            except (Gone, Expired):
-                version = ""
-            except StatusError as error:
-                log.warning("following %s: %s", self.scope.gvr.plural, error)
-                wait = backoff.next(self.scope) * (0.5 + self._chance.random())
-                await self._clock.sleep(max(wait, float(error.retry_after)))
-
-    async def _relist(self) -> str:
-        scope = self.scope
-        # "0" lets the server answer from memory
-        found = await self._client.list(
-            scope.gvr,
-            scope.namespace,
-            label_selector=scope.label_selector,
-            field_selector=scope.field_selector,
-            resource_version="0",
-        )
-        fresh = {key_of(obj): obj for obj in found.items}
-        for key in [key for key in self._objects if key not in fresh]:
-            self._put(key, None)
-        for key, obj in fresh.items():
-            held = self._objects.get(key)
-            if held is None or held["metadata"].get("resourceVersion") != obj["metadata"].get("resourceVersion"):
-                self._put(key, obj)
-        self.synced.set()
-        return found.resource_version
-
-    async def _follow(self, version: str, backoff: Backoff) -> str:
-        """Take in changes until the watch ends; returns the revision to go on from."""
-        scope = self.scope
-        events = self._client.watch(
-            scope.gvr,
-            scope.namespace,
-            resource_version=version,
-            label_selector=scope.label_selector,
-            field_selector=scope.field_selector,
-        )
-        async with contextlib.aclosing(events):
-            async for event in events:
-                backoff.reset(scope)
-                version = event.object["metadata"].get("resourceVersion", version)
-                if event.type != "BOOKMARK":
-                    self._put(key_of(event.object), None if event.type == "DELETED" else event.object)
-        return version
-
-    def _put(self, key: Key, obj: Obj | None) -> None:
+    def put(self, key: Key, obj: Obj | None) -> None:
+        """Take in an object's newest state, None once it is gone, and tell the handlers."""
         before = self._objects.get(key)
+        if before is None and obj is None:
+            return
+        if before is not None and obj is not None and before["metadata"].get("uid") != obj["metadata"].get("uid"):
+            # deleted and made again between two lists: handlers must not take it for a change of the same object
+            self.put(key, None)
+            before = None
         if obj is None:
             self._objects.pop(key, None)
         else:
             self._objects[key] = obj
-        if before is None and obj is None:
-            return
         for name in self._indexes:
             self._index(name, key, before, obj)
         for handler in self._handlers:
-            handler(before, obj)
+            try:
+                handler(before, obj)
+            except Exception:
+                # one listener's mistake must not keep the others, and the copy itself, from following
+                log.exception("a handler failed", extra={"namespace": key[0], "object": key[1]})
 
     def _index(self, name: str, key: Key, before: Obj | None, after: Obj | None) -> None:
         keys, found = self._indexes[name]
@@ -175,8 +137,99 @@ class Informer:
                 held.pop(key, None)
                 if not held:
                     del found[value]
-        for value in keys(after) if after is not None else ():
-            found.setdefault(value, {})[key] = after or {}
+        if after is not None:
+            for value in keys(after):
+                found.setdefault(value, {})[key] = after
+
+
+_NAMESPACE = "namespace"
+
+
+def _namespace(obj: Obj) -> Iterable[str]:
+    return (obj["metadata"].get("namespace", ""),)
+
+
+class Reflector:
+    """Keeps an `Informer` up to date: lists, watches, resumes, lists again."""
+
+    def __init__(self, client: Client, scope: Scope, informer: Informer, clock: Clock, chance: random.Random) -> None:
+        self._client = client
+        self._scope = scope
+        self._informer = informer
+        self._clock = clock
+        self._chance = chance
+        self._backoff = Backoff(0.2, 30.0)
+
+    async def run(self) -> None:
+        """Follow the resource until cancelled."""
+        version = ""
+        list_from = "0"
+        while True:
+            try:
+                if not version:
+                    version = await self._relist(list_from)
+                version = await self._follow(version)
+            except (Gone, Expired):
+                # the server's memory may be as old as ours: ask for what is certainly the newest
+                version = list_from = ""
+            except StatusError as error:
+                log.warning("following %s: %s", self._scope.gvr.plural, error)
+                await self._pause(float(error.retry_after))
+            except (ValueError, KeyError, TypeError):
+                log.exception("following %s: an answer that is none", self._scope.gvr.plural)
+                version = list_from = ""
+                await self._pause(0.0)
+
+    async def _pause(self, least: float) -> None:
+        wait = self._backoff.next(self._scope) * (0.5 + self._chance.random())
+        await self._clock.sleep(max(wait, least))
+
+    async def _relist(self, version: str) -> str:
+        scope, informer = self._scope, self._informer
+        found = await self._client.list(
+            scope.gvr,
+            scope.namespace,
+            label_selector=scope.label_selector,
+            field_selector=scope.field_selector,
+            resource_version=version,
+            metadata_only=scope.metadata_only,
+        )
+        fresh = {key_of(obj): obj for obj in found.items}
+        informer.saw(found.resource_version)
+        for key in informer.known():
+            if key not in fresh:
+                informer.put(key, None)
+        for key, obj in fresh.items():
+            held = informer.get(*key)
+            if held is None or held["metadata"].get("resourceVersion") != obj["metadata"].get("resourceVersion"):
+                informer.put(key, obj)
+        informer.synced.set()
+        return found.resource_version
+
+    async def _follow(self, version: str) -> str:
+        """Take in changes until the watch ends; returns the revision to go on from."""
+        scope, informer = self._scope, self._informer
+        began, received = self._clock.monotonic(), False
+        events = self._client.watch(
+            scope.gvr,
+            scope.namespace,
+            resource_version=version,
+            label_selector=scope.label_selector,
+            field_selector=scope.field_selector,
+            metadata_only=scope.metadata_only,
+        )
+        async with contextlib.aclosing(events):
+            async for event in events:
+                if not received:
+                    self._backoff.reset(scope)
+                    received = True
+                version = event.object["metadata"].get("resourceVersion", version)
+                informer.saw(version)
+                if event.type != "BOOKMARK":
+                    informer.put(key_of(event.object), None if event.type == "DELETED" else event.object)
+        if not received and self._clock.monotonic() - began < SHORT_WATCH:
+            await self._pause(0.0)
+        return version
 
 
 class Informers:
@@ -188,24 +241,47 @@ class Informers:
         self._chance = chance or random.Random()
         self._informers: dict[Scope, Informer] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[Scope, asyncio.Task[None]] = {}
 
-    def of(self, gvr: GVR, namespace: str = "", *, field_selector: str = "", label_selector: str = "") -> Informer:
-        """Return the informer of a scope; one that is new is started at once if the others have been."""
-        scope = Scope(gvr, namespace, field_selector, label_selector)
-        informer = self._informers.get(scope)
+    def of(
+        self, gvr: GVR, namespace: str = "", *, field_selector: str = "", label_selector: str = "",
+        metadata_only: bool = False,
+    ) -> Informer:  # fmt: skip
+        """Return the informer of a scope; one that is new is started at once if the others have been.
+
+        Metadata alone is answered from a whole informer of the same scope where there is one.
+        """
+        scope = Scope(gvr, namespace, field_selector, label_selector, metadata_only)
+        informer = self._informers.get(scope) or self._informers.get(scope._replace(metadata_only=False))
         if informer is None:
-            informer = self._informers[scope] = Informer(self._client, scope, self._clock, self._chance)
+            informer = self._informers[scope] = Informer()
             if self._group is not None:
-                self._group.create_task(informer.run(), name=f"informer {gvr.plural}")
+                self._start(scope, informer)
         return informer
+
+    def drop(self, gvr: GVR) -> None:
+        """Stop following a resource that is no longer served, and forget its objects as if they were deleted."""
+        for scope in [scope for scope in self._informers if scope.gvr == gvr]:
+            informer = self._informers.pop(scope)
+            task = self._tasks.pop(scope, None)
+            if task is not None:
+                task.cancel()
+            for key in informer.known():
+                informer.put(key, None)
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Run all informers, and those asked for later, as tasks of `group`."""
         self._group = group
         for scope, informer in self._informers.items():
-            group.create_task(informer.run(), name=f"informer {scope.gvr.plural}")
+            self._start(scope, informer)
 
     async def synced(self) -> None:
         """Return once every informer asked for so far has its first list."""
         for informer in list(self._informers.values()):
             await informer.synced.wait()
+
+    def _start(self, scope: Scope, informer: Informer) -> None:
+        if self._group is None:
+            return
+        reflector = Reflector(self._client, scope, informer, self._clock, self._chance)
+        self._tasks[scope] = self._group.create_task(reflector.run(), name=f"informer {scope.gvr.plural}")

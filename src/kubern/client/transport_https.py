@@ -40,9 +40,10 @@ class HttpsTransport:
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
         content_type: str = "",
+        accept: str = "",
     ) -> Reply:
         """See `Transport.request`. A GET is tried a second time when its connection broke: it may have been kept alive too long."""
-        headers = self._headers()
+        headers = self._headers(accept)
         if body:
             headers["Content-Type"] = content_type or "application/json"
         timeout = aiohttp.ClientTimeout(total=DEADLINE, connect=CONNECT_SECONDS)
@@ -62,11 +63,15 @@ class HttpsTransport:
                 raise Timeout(f"{method} {path}: no answer within {DEADLINE:.0f} s") from error
         raise AssertionError("unreachable")
 
-    async def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, path: str, *, query: Mapping[str, str] | None = None, accept: str = ""
+    ) -> AsyncGenerator[bytes, None]:
         """See `Transport.stream`."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
         try:
-            async with self._session.get(self._url(path, query), headers=self._headers(), timeout=timeout) as answer:
+            async with self._session.get(
+                self._url(path, query), headers=self._headers(accept), timeout=timeout
+            ) as answer:
                 if answer.status >= 400:
                     raise _error(answer, await answer.read())
                 partial = b""
@@ -87,12 +92,12 @@ class HttpsTransport:
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         return URL(self._access.server + path).with_query(query) if query else URL(self._access.server + path)
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, accept: str) -> dict[str, str]:
         token = self._access.token
         if self._access.token_file is not None:
             # projected tokens are replaced while the process runs
             token = self._access.token_file.read_text().strip()
-        return {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        return {"Accept": accept or "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def _error(answer: aiohttp.ClientResponse, content: bytes) -> StatusError:

@@ -35,11 +35,12 @@ class InProcessTransport:
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
         content_type: str = "",
+        accept: str = "",
     ) -> Reply:
         """See `Transport.request`."""
         async with asyncio.timeout(DEADLINE) as deadline:
             try:
-                answer = await self._call(method, path, query, body, content_type)
+                answer = await self._call(method, path, query, body, content_type, accept)
             except TimeoutError as error:
                 if deadline.expired():
                     raise Timeout(f"{method} {path}: no answer within {DEADLINE:.0f} s") from error
@@ -50,9 +51,11 @@ class InProcessTransport:
             raise _error(answer)
         return Reply(answer.status, answer.body)
 
-    async def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, path: str, *, query: Mapping[str, str] | None = None, accept: str = ""
+    ) -> AsyncGenerator[bytes, None]:
         """See `Transport.stream`."""
-        answer = await self._call("GET", path, query, b"", "")
+        answer = await self._call("GET", path, query, b"", "", accept)
         if isinstance(answer, Response):
             if answer.status >= 400:
                 raise _error(answer)
@@ -74,9 +77,9 @@ class InProcessTransport:
         """Nothing is held open."""
 
     async def _call(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes, content_type: str
+        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes, content_type: str, accept: str
     ) -> Answer:
-        headers = {"accept": "application/json", "user-agent": "kubern"}
+        headers = {"accept": accept or "application/json", "user-agent": "kubern"}
         if body:
             headers["content-type"] = content_type or "application/json"
         answer = self._handler(Request(method, path, urlencode(query) if query else "", headers, body, self._peer))
