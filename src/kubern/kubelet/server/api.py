@@ -18,6 +18,7 @@ from kubern.base.json import Obj
 from kubern.http.contract import Answer, Request, Response, StreamWriter
 from kubern.http.dial import Dial, dial_directly
 from kubern.http.streaming import produced
+from kubern.kubelet.runtime.contract import RuntimeFailure
 from kubern.kubelet.server.contract import Node
 from kubern.kubelet.server.identity import authorize
 from kubern.kubelet.server.logs import LogOptions, read_log
@@ -58,6 +59,8 @@ class KubeletApi:
             return await self._get(request, first, rest)
         except StatusError as error:
             return Response(error.code, _TEXT, error.message.encode())
+        except RuntimeFailure as error:
+            return Response(404 if error.code == "NOT_FOUND" else 500, _TEXT, error.message.encode())
 
     async def _get(self, request: Request, first: str, rest: list[str]) -> Answer:
         if first == "healthz":

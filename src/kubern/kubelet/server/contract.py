@@ -26,7 +26,8 @@ class ExecResult(NamedTuple):
 
 
 class Node(Protocol):
-    """The kubelet as its API sees it. Methods raise `kubern.base.errors.StatusError`s with upstream's wording."""
+    """The kubelet as its API sees it. Methods raise `kubern.base.errors.StatusError`s with upstream's wording, or let the
+    runtime's `RuntimeFailure` through."""
 
     def pods(self) -> list[Obj]:
         """Return the pods bound to this node, each with its status."""
