@@ -10,7 +10,7 @@ from typing import NamedTuple
 import httptools
 
 from kubern.http.channel import Channel, splice
-from kubern.http.contract import ByteChannel, Response, Tunnel
+from kubern.http.contract import ByteChannel, Response, StreamWriter, Tunnel
 
 _HEAD_LIMIT = 1 << 20
 HOP_BY_HOP = frozenset((
@@ -120,6 +120,12 @@ class Fetched:
             if self._complete:
                 return
             await self._more()
+
+    async def copy_to(self, writer: StreamWriter) -> None:
+        """Pass the body on as it comes, as fast as the reader takes it. Raises `ConnectionError` when it is cut short."""
+        async for part in self.body():
+            writer.write(part)
+            await writer.drain()
 
     async def text(self, limit: int = 1 << 20) -> str:
         """Read the body as text, up to a limit of bytes; for error messages."""

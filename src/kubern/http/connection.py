@@ -24,7 +24,8 @@ from kubern.http.websocket import WebSocket, accept_head
 log = logging.getLogger(__name__)
 
 _JOIN_BELOW = 256 * 1024
-"""A body up to this size is joined with its head to one write; a larger one is not worth the copy."""
+"""A body up to this size is joined with its head to one write; a larger one is handed over in slices of it as the peer takes
+them, so that what waits encrypted stays small and a peer that takes nothing is noticed."""
 _COMPRESS_IN_THREAD = 1 << 20
 _LINGER = 1.0
 """Seconds that a refused sender gets to read why, before its connection goes."""
@@ -59,6 +60,9 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._writer: ChunkedWriter | None = None
         self._channel: Channel | None = None
+        self._unsent = memoryview(b"")
+        self._keep = False
+        """Whether the connection goes on after the answer that is being sent."""
         self._broken: BadMessage | None = None
         self._discarding = False
         self._reading_paused = False
@@ -132,12 +136,15 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
-        if self._current is None:
+        if self._unsent:
+            self._send_slices()
+        if self._current is None and self._channel is None:
             self._advance()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._host.closed(self)
         self._queue.clear()
+        self._unsent = memoryview(b"")
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
@@ -258,10 +265,22 @@ class Connection(asyncio.Protocol):
             body = b""
         if len(body) <= _JOIN_BELOW:
             self.transport.write(data + body)
+            self._done(keep)
         else:
             self.transport.write(data)
-            self.transport.write(body)
-        self._done(keep)
+            self._keep = keep
+            self._unsent = memoryview(body)
+            self._send_slices()
+
+    def _send_slices(self) -> None:
+        """Send more of a large body; `resume_writing` calls it again when the peer has taken enough."""
+        while self._unsent and self._writable is None and not self.transport.is_closing():
+            self.transport.write(self._unsent[:_JOIN_BELOW])
+            self._unsent = self._unsent[_JOIN_BELOW:]
+        if self._unsent:
+            self.deadline = self._host.loop.time() + self._host.limits.idle_timeout
+        else:
+            self._done(self._keep)
 
     def _done(self, keep: bool) -> None:
         self._current = None
@@ -301,7 +320,7 @@ class Connection(asyncio.Protocol):
             stream.stop()
             self._done(keep)
             return
-        self._keep_after_stream = keep
+        self._keep = keep
         self._writer = ChunkedWriter(self, framed, self._host.limits.send_buffer, stream.stop)
         try:
             stream.start(self._writer)
@@ -315,7 +334,7 @@ class Connection(asyncio.Protocol):
         if not complete:
             self.transport.abort()
             return
-        self._done(self._keep_after_stream and not self._host.closing)
+        self._done(self._keep and not self._host.closing)
         # Not at once: the producer may be in the middle of its own work.
         self._host.loop.call_soon(self._resume)
 
@@ -376,7 +395,7 @@ class Connection(asyncio.Protocol):
             self._refuse(BadMessage(408, "the request did not arrive in time"))
         else:
             self._discarding = True
-            if self.transport.is_closing() or self.transport.get_write_buffer_size():
+            if self._unsent or self.transport.is_closing() or self.transport.get_write_buffer_size():
                 self.transport.abort()
             else:
                 self.transport.close()

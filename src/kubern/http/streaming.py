@@ -94,9 +94,19 @@ class ChunkedWriter:
             self._sink.stream_ended(complete)
 
 
-def produced(status: int, headers: Headers, produce: Callable[[StreamWriter], Awaitable[None]]) -> Stream:
+def nothing() -> None:
+    """Release nothing."""
+
+
+def produced(
+    status: int,
+    headers: Headers,
+    produce: Callable[[StreamWriter], Awaitable[None]],
+    release: Callable[[], None] = nothing,
+) -> Stream:
     """Return a stream whose bytes `produce` writes: it runs as a task that is cancelled when the client goes, and the answer ends
-    when it returns. An exception is logged and ends the answer (its head was sent long ago)."""
+    when it returns. An exception is logged and cuts the answer off (its head was sent long ago). `release` is called once in any
+    case, also when the stream never started."""
     tasks: list[asyncio.Task[None]] = []
 
     async def run(writer: StreamWriter) -> None:
@@ -113,6 +123,7 @@ def produced(status: int, headers: Headers, produce: Callable[[StreamWriter], Aw
         tasks.append(asyncio.get_running_loop().create_task(run(writer)))
 
     def stop() -> None:
+        release()
         for task in tasks:
             if task is not asyncio.current_task():
                 task.cancel()

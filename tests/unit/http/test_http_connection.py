@@ -365,3 +365,38 @@ async def test_serving_on_a_socket_that_is_bound_already(recorder, connect):
     assert (await client.answer())[2] == b"/handed-over"
     client.writer.close()
     await server.close(grace=0)
+
+
+async def test_a_large_answer_is_sent_as_the_peer_takes_it(start, connect):
+    body = bytes(range(256)) * 80_000
+    client = await connect(
+        await start(lambda request: Response(200, (), body if request.path == "/large" else b"next"))
+    )
+    client.writer.transport.pause_reading()
+    client.send(GET % b"/large" + GET % b"/next")
+    await asyncio.sleep(0.05)
+    client.writer.transport.resume_reading()
+    assert (await client.answer())[2] == body
+    assert (await client.answer())[2] == b"next"
+
+
+async def test_a_peer_that_takes_nothing_of_a_large_answer_is_cut(start, connect, eventually):
+    server = await start(lambda request: Response(200, (), b"x" * 50_000_000), Limits(idle_timeout=0.5))
+    client = await connect(server)
+    client.writer.transport.pause_reading()
+    client.send(GET % b"/")
+    await eventually(lambda: server.open_connections == 1)
+    await eventually(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_a_produced_stream_is_released_once(start, connect, method):
+    released = []
+
+    async def produce(writer):
+        writer.write(b"all")
+
+    client = await connect(await start(lambda request: produced(200, (), produce, lambda: released.append(1))))
+    client.send(method + b" / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    await client.ended()
+    assert released == [1]

@@ -11,7 +11,7 @@ from kubern.apiserver.backends.access import Address, Backends, Unreachable, ass
 from kubern.apiserver.backends.parameters import Query, log_parameters, port_parameters, stream_parameters
 from kubern.base.errors import BadRequest, Cause, InternalError, StatusError, from_status
 from kubern.http.client import Fetched, fetch
-from kubern.http.contract import Answer, Request, Response, StreamWriter
+from kubern.http.contract import Answer, Request, Response
 from kubern.http.relay import Streams, is_upgrade, relay
 from kubern.http.streaming import produced
 
@@ -41,15 +41,7 @@ async def pod_log(backends: Backends, namespace: str, name: str, query: Query) -
     if fetched.head.status != 200:
         raise await _unexpected(fetched, "pods/log", name)
 
-    async def produce(writer: StreamWriter) -> None:
-        try:
-            async for part in fetched.body():
-                writer.write(part)
-                await writer.drain()
-        finally:
-            fetched.close()
-
-    return produced(200, _TEXT, produce)
+    return produced(200, _TEXT, fetched.copy_to, fetched.close)
 
 
 async def _unexpected(fetched: Fetched, resource: str, name: str) -> StatusError:

@@ -13,7 +13,7 @@ from kubern.apiserver.backends.access import Address, Backends, Unreachable, nod
 from kubern.base.errors import BadRequest, ServiceUnavailable
 from kubern.base.json import Obj
 from kubern.http.client import HOP_BY_HOP, Fetched, fetch
-from kubern.http.contract import Answer, Request, Response, StreamWriter
+from kubern.http.contract import Answer, Request, Response
 from kubern.http.relay import forwarded_headers, is_upgrade, passed_on
 from kubern.http.streaming import produced
 from kubern.http.tls import client_context
@@ -153,18 +153,10 @@ async def _answer(fetched: Fetched, method: str, address: Address, prefix: str) 
             fetched.close()
         return Response(head.status, headers, body)
 
-    async def produce(writer: StreamWriter) -> None:
-        try:
-            async for part in fetched.body():
-                writer.write(part)
-                await writer.drain()
-        finally:
-            fetched.close()
-
     if method == "HEAD" or head.status in (204, 304):
         fetched.close()
         return Response(head.status, headers)
-    return produced(head.status, headers, produce)
+    return produced(head.status, headers, fetched.copy_to, fetched.close)
 
 
 def _location(value: str, address: Address, prefix: str) -> str:
