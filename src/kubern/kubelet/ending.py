@@ -39,7 +39,7 @@ class Ender:
         step = find(pod, container.name)
         field_path = step.field_path if step else f"spec.containers{{{container.name}}}"
         text = message or f"Stopping container {container.name}"
-        self._events.event(pod, NORMAL, "Killing", text, field_path)
+        self._events.event(pod, NORMAL, "Killing", text, field_path=field_path)
         began = self._clock.monotonic()
         hook = _pre_stop(container, step.container if step else {})
         if hook and grace > 0:
@@ -57,7 +57,9 @@ class Ender:
             _log.warning("preStop hook ran out of time", extra={"pod": key(pod), "container": container.name})
             return
         if not outcome.ok:
-            self._events.event(pod, WARNING, "FailedPreStopHook", "PreStopHook failed", step.field_path if step else "")
+            self._events.event(
+                pod, WARNING, "FailedPreStopHook", "PreStopHook failed", field_path=step.field_path if step else ""
+            )
             _log.warning(
                 "preStop hook failed: %s", outcome.message, extra={"pod": key(pod), "container": container.name}
             )

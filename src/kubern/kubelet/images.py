@@ -60,22 +60,22 @@ class Images:
         name = step.container.get("image", "")
         if not _REFERENCE.fullmatch(name):
             message = f'Failed to apply default image tag "{name}": couldn\'t parse image name "{name}": invalid reference format'
-            self._events.event(pod, WARNING, "InspectFailed", message, step.field_path)
+            self._events.event(pod, WARNING, "InspectFailed", message, field_path=step.field_path)
             raise ImageError("InvalidImageName", message, _CAP)
         policy = step.container.get("imagePullPolicy") or default_policy(name)
         try:
             found = await self._runtime.image_status(name)
         except RuntimeFailure as failure:
             message = f'Failed to inspect image "{name}": {failure.message}'
-            self._events.event(pod, WARNING, "InspectFailed", message, step.field_path)
+            self._events.event(pod, WARNING, "InspectFailed", message, field_path=step.field_path)
             raise ImageError("ImageInspectError", message, _BASE) from failure
         if found and policy != "Always":
             message = f'Container image "{name}" already present on machine and can be accessed by the pod'
-            self._events.event(pod, NORMAL, "Pulled", message, step.field_path)
+            self._events.event(pod, NORMAL, "Pulled", message, field_path=step.field_path)
             return found
         if policy == "Never":
             message = f'Container image "{name}" is not present with pull policy of Never'
-            self._events.event(pod, WARNING, "ErrImageNeverPull", message, step.field_path)
+            self._events.event(pod, WARNING, "ErrImageNeverPull", message, field_path=step.field_path)
             raise ImageError("ErrImageNeverPull", message, _BASE)
         return await self._pulled(pod, step, name, sandbox)
 
@@ -84,9 +84,9 @@ class Images:
         now = self._clock.monotonic()
         if wait is not None and now < wait.until:
             text = f'Back-off pulling image "{name}"'
-            self._events.event(pod, NORMAL, "BackOff", text, step.field_path)
+            self._events.event(pod, NORMAL, "BackOff", text, field_path=step.field_path)
             raise ImageError("ImagePullBackOff", f"{text}: ErrImagePull: {wait.error}", wait.until - now)
-        self._events.event(pod, NORMAL, "Pulling", f'Pulling image "{name}"', step.field_path)
+        self._events.event(pod, NORMAL, "Pulling", f'Pulling image "{name}"', field_path=step.field_path)
         try:
             reference = await self._pull(pod, name, sandbox)
             found = await self._runtime.image_status(reference) or await self._runtime.image_status(name)
@@ -96,7 +96,7 @@ class Images:
             delay = min(wait.delay * 2, _CAP) if wait is not None else _BASE
             self._waits[uid(pod), name] = _Wait(delay, self._clock.monotonic() + delay, failure.message)
             text = f'Failed to pull image "{name}": {failure.message}'
-            self._events.event(pod, WARNING, "Failed", text, step.field_path)
+            self._events.event(pod, WARNING, "Failed", text, field_path=step.field_path)
             # the next look shows the back-off, so it comes soon
             raise ImageError("ErrImagePull", failure.message, min(delay, 3.0)) from failure
         self._waits.pop((uid(pod), name), None)
@@ -104,7 +104,7 @@ class Images:
         message = (
             f'Successfully pulled image "{name}" in {took} ({took} including waiting). Image size: {found.size} bytes.'
         )
-        self._events.event(pod, NORMAL, "Pulled", message, step.field_path)
+        self._events.event(pod, NORMAL, "Pulled", message, field_path=step.field_path)
         return found
 
     async def _pull(self, pod: Obj, name: str, sandbox: SandboxConfig) -> str:

@@ -126,7 +126,7 @@ class PodProber:
             verb = "errored" if outcome.errored else "failed"
             text = f"{kind.capitalize()} probe {verb}: {outcome.message}"
             if container.id in self._findings:
-                self._events.event(pod, WARNING, "Unhealthy", text, step.field_path)
+                self._events.event(pod, WARNING, "Unhealthy", text, field_path=step.field_path)
             _log.info("probe %s", verb, extra={"pod": key(pod), "container": step.name, "probe": kind})
         return outcome.ok
 

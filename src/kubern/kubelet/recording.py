@@ -12,6 +12,6 @@ NORMAL, WARNING = "Normal", "Warning"
 class Recorder(Protocol):
     """Tells the cluster what happened. Never waits and never fails: events are best effort."""
 
-    def event(self, obj: Obj, type: str, reason: str, message: str, field_path: str = "") -> None:
-        """Record one event about `obj`; `field_path` names the container: `spec.containers{web}`."""
+    def event(self, regarding: Obj, kind: str, reason: str, message: str, *, field_path: str = "") -> None:
+        """Record one event (NORMAL or WARNING) about an object; `field_path` names the container: `spec.containers{web}`."""
         ...

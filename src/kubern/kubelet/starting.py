@@ -143,7 +143,7 @@ class Starter:
         raise StartError("PostStartHookError", "PostStartHook failed", 0.0)
 
     def _event(self, job: Start, type: str, reason: str, message: str) -> None:
-        self.events.event(job.pod, type, reason, message, job.step.field_path)
+        self.events.event(job.pod, type, reason, message, field_path=job.step.field_path)
 
 
 def _read(path: str) -> str:
