@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 
+from kubern.apiserver.authz.bootstrap import objects as default_roles
+from kubern.apiserver.authz.bootstrap import reconciled
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.identity import LOOPBACK
 from kubern.apiserver.options import WriteOptions
 from kubern.apiserver.request_info import RequestInfo
+from kubern.apiserver.storage import Storage
 from kubern.apiserver.writing import create
 from kubern.base.errors import AlreadyExists
 from kubern.base.json import Obj
 from kubern.http.contract import Peer, Request
 
+RBAC = "rbac.authorization.k8s.io"
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _log = logging.getLogger(__name__)
 
@@ -34,7 +39,28 @@ async def bootstrap(core: Core) -> None:
     for name, value, description in PRIORITY_CLASSES:
         obj = {"metadata": {"name": name}, "value": value, "description": description}
         await ensure(core, "scheduling.k8s.io", "v1", "priorityclasses", obj)
+    await _roles(core)
     await _kubernetes_service(core)
+
+
+async def _roles(core: Core) -> None:
+    """Create the default roles and bindings, and give back to those that exist what was taken from them."""
+    for plural, wanted in default_roles().items():
+        storage = core.storage_of(plural, RBAC)
+        # all at once: writes that wait together are made durable together
+        made = await asyncio.gather(*(ensure(core, RBAC, "v1", plural, obj) for obj in wanted))
+        for obj, new in zip(wanted, made, strict=True):
+            if not new:
+                await _reconcile(storage, obj)
+
+
+async def _reconcile(storage: Storage, wanted: Obj) -> None:
+    metadata = wanted["metadata"]
+
+    async def change(old: Obj) -> Obj:
+        return reconciled(old, wanted) or old
+
+    await storage.update(metadata.get("namespace", ""), metadata["name"], change)
 
 
 async def _kubernetes_service(core: Core) -> None:
@@ -49,6 +75,10 @@ async def _kubernetes_service(core: Core) -> None:
             "sessionAffinity": "None",
         },
     })  # fmt: skip
+    if ipaddress.ip_address(config.advertise_address).is_loopback:
+        # an address that every node takes for itself: pods cannot reach the API by it, and validation refuses it
+        _log.warning("the service kubernetes has no endpoints: the advertise address is a loopback address")
+        return
     port = {"name": "https", "port": config.secure_port, "protocol": "TCP"}
     await replace_always(core, "", "v1", "endpoints", {
         "metadata": {

@@ -1,30 +1,19 @@
-"""Is an object well-formed: its kind, its metadata, and the refusal when it is not."""
+"""Is an object what its path says, and the refusal when it is not valid."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from kubern.api import field
+from kubern.api.metadata import check_accessories, check_metadata
 from kubern.api.resource import Resource
 from kubern.base.errors import BadRequest, Cause, Invalid
 from kubern.base.json import Obj
 
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-SUBDOMAIN_MESSAGE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
-    "an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> Invalid:
     """Return upstream's refusal: `Pod "x" is invalid: spec.containers: Required value`."""
-    qualified = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    listed = [f"{cause.field}: {cause.message}" for cause in causes]
-    text = listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
-    return Invalid(
-        f'{qualified} "{name}" is invalid: {text}', kind=resource.kind, group=resource.group, name=name, causes=causes
-    )
+    return field.invalid_error(resource.kind, resource.group, name, causes)
 
 
 def check_kind(obj: Obj, resource: Resource) -> None:
@@ -39,16 +28,12 @@ def check_kind(obj: Obj, resource: Resource) -> None:
     obj["kind"], obj["apiVersion"] = kind, version
 
 
-def metadata_causes(obj: Obj, resource: Resource) -> list[Cause]:
-    """Return what is wrong with an object's metadata."""
-    metadata = obj["metadata"]
-    name = metadata.get("name", "")
-    if not name:
-        return [Cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")]
-    messages = resource.validate_name(name) if resource.validate_name else _subdomain(name)
-    return [Cause("FieldValueInvalid", f'Invalid value: "{name}": {message}', "metadata.name") for message in messages]
+def new_causes(obj: Obj, resource: Resource) -> list[Cause]:
+    """Return what is wrong with a new object."""
+    causes = check_metadata(obj["metadata"], resource.namespaced, resource.validate_name)
+    return [*causes, *resource.validate(obj), *resource.validate_create(obj)]
 
 
-def _subdomain(name: str) -> list[str]:
-    messages = [] if _SUBDOMAIN.fullmatch(name) else [SUBDOMAIN_MESSAGE]
-    return messages + ([] if len(name) <= 253 else ["must be no more than 253 characters"])
+def update_causes(new: Obj) -> list[Cause]:
+    """Return what is wrong with the metadata that an update may change."""
+    return check_accessories(new["metadata"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import AdmissionChain
@@ -25,6 +26,9 @@ from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.http.dial import dial_directly
 from kubern.store.contract import Store
+
+if TYPE_CHECKING:
+    from kubern.apiserver.security import Security
 
 PREFERRED_GROUPS = (
     "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling",
@@ -51,17 +55,20 @@ class Core:
         self.negotiator = Negotiator()
         self.forms: dict[tuple[str, str, str], Form] = {}
         self.authorizer: Authorizer = allow_all
+        self.security: Security
+        """Set by `ApiServer` before anything is served."""
         self.admission = AdmissionChain([])
         self._event_lease = (-1, 0)
         kubelet_tls = KubeletTls(
             config.kubelet_client_certificate, config.kubelet_client_key, config.kubelet_certificate_authority
         )
-        self.backends = Backends(self._object, dial_directly, kubelet_tls, rng)
+        self.backends = Backends(self.find_object, dial_directly, kubelet_tls, rng)
         declared = tuple(resources)
         self.resources: Mapping[tuple[str, str, str], Resource] = {
             (r.group, r.version, r.plural): r for r in declared if served(r, config.runtime_config)
         }
         self._storages = self._make_storages(declared)
+        self._by_name = {(s.resource.plural, s.resource.group): s for s in self._storages.values()}
 
     def _make_storages(self, declared: Sequence[Resource]) -> dict[str, Storage]:
         storages: dict[str, Storage] = {}
@@ -77,16 +84,17 @@ class Core:
 
     def storage_of(self, plural: str, group: str = "") -> Storage:
         """Return where the objects of `plural` are kept, whatever version. Raises `LookupError`."""
-        for storage in self._storages.values():
-            if storage.resource.plural == plural and storage.resource.group == group:
-                return storage
+        storage = self._by_name.get((plural, group))
+        if storage:
+            return storage
         raise LookupError(f"no such resource: {plural}.{group}")
 
     def find(self, plural: str, namespace: str, name: str, group: str = "") -> Entry | None:
         """Return an object from the watch cache, or None."""
         return self.storage_of(plural, group).find(namespace, name)
 
-    def _object(self, plural: str, namespace: str, name: str) -> Obj | None:
+    def find_object(self, plural: str, namespace: str, name: str) -> Obj | None:
+        """Return an object of the core group, parsed, or None."""
         entry = self.find(plural, namespace, name)
         return entry.obj() if entry is not None else None
 

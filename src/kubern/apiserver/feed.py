@@ -11,8 +11,10 @@ import heapq
 import itertools
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
-from kubern.apiserver.cache import ResourceCache
+from kubern.apiserver.cache import Change, ResourceCache
+from kubern.apiserver.encoding import Entry
 from kubern.apiserver.watching import Broadcaster
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock
@@ -22,6 +24,18 @@ ROOT = b"/registry/"
 _log = logging.getLogger(__name__)
 
 
+class Listener(Protocol):
+    """Somebody in the apiserver itself who follows a resource: authorization follows the roles."""
+
+    def load(self, entries: Sequence[Entry]) -> None:
+        """Start over with these objects."""
+        ...
+
+    def change(self, change: Change) -> None:
+        """Take one change."""
+        ...
+
+
 class Feed:
     """Keeps the caches of all resources at the store's newest revision."""
 
@@ -29,6 +43,7 @@ class Feed:
         self._store = store
         self._clock = clock
         self._sinks: dict[str, tuple[ResourceCache, Broadcaster]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._task: asyncio.Task[None] | None = None
@@ -37,6 +52,10 @@ class Feed:
     def add(self, cache: ResourceCache, broadcaster: Broadcaster) -> None:
         """Feed `cache` with the keys below its prefix; before `start`."""
         self._sinks[cache.prefix] = (cache, broadcaster)
+
+    def listen(self, prefix: str, listener: Listener) -> None:
+        """Tell `listener` of every object below a storage prefix, and of its changes; before `start`."""
+        self._listeners.setdefault(prefix, []).append(listener)
 
     async def start(self) -> None:
         """Load every cache and follow the store from there on."""
@@ -74,6 +93,8 @@ class Feed:
         for prefix, (cache, broadcaster) in self._sinks.items():
             cache.load([cache.layout.entry_of(key, found.items[i]) for key, i in groups[prefix]], found.revision)
             broadcaster.close_all()
+            for listener in self._listeners.get(prefix, ()):
+                listener.load(list(cache.entries.values()))
         self._reach(found.revision)
         return self._store.watch(ROOT, prefix_end(ROOT), revision=found.revision + 1)
 
@@ -104,6 +125,8 @@ class Feed:
                 change = cache.apply(located[1], event)
                 if change:
                     broadcaster.publish(change)
+                    for listener in self._listeners.get(located[0], ()):
+                        listener.change(change)
         if batch:
             self._reach(batch[-1].current.mod_revision)
 

@@ -42,7 +42,7 @@ class Decision(NamedTuple):
 class Authenticator(Protocol):
     """Finds out who asks. Synchronous whenever nothing has to be waited for."""
 
-    def __call__(self, request: Request) -> User | Awaitable[User | None] | None:
+    def __call__(self, request: Request, /) -> User | Awaitable[User | None] | None:
         """Return the caller, or None for a request without credentials. Raises `Unauthorized` for wrong ones."""
         ...
 
@@ -50,7 +50,7 @@ class Authenticator(Protocol):
 class Authorizer(Protocol):
     """Says whether a user may do what a request asks."""
 
-    def __call__(self, user: User, info: RequestInfo) -> Decision | Awaitable[Decision]:
+    def __call__(self, user: User, info: RequestInfo, /) -> Decision | Awaitable[Decision]:
         """Return the decision; asked once a request, before its body is looked at."""
         ...
 

@@ -52,6 +52,11 @@ def generate_name(base: str, rng: random.Random) -> str:
     return base[:LONGEST_BASE] + "".join(rng.choices(ALPHABET, k=5))
 
 
+def random_uid(rng: random.Random) -> str:
+    """Return a random UUID."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
 def check_path(obj: Obj, resource: Resource, namespace: str, name: str) -> None:
     """Check body against path and fill in what only the path says. Raises `BadRequest`."""
     metadata = obj.setdefault("metadata", {})
@@ -85,7 +90,7 @@ def fill_new(obj: Obj, resource: Resource, now: datetime, rng: random.Random) ->
         "managedFields",
     ):
         metadata.pop(key, None)
-    metadata["uid"] = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    metadata["uid"] = random_uid(rng)
     metadata["creationTimestamp"] = rfc3339(now)
     if resource.generation:
         metadata["generation"] = 1

@@ -14,10 +14,11 @@ from kubern.apiserver.answers import JSON, Media, error_response, text_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.identity import Authenticator, Decision, User
+from kubern.apiserver.refusal import forbidden
 from kubern.apiserver.request_info import RequestInfo, parse_request
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
-from kubern.base.errors import Forbidden, InternalError, MethodNotAllowed, NotFound, StatusError, Unauthorized
+from kubern.base.errors import InternalError, MethodNotAllowed, NotFound, StatusError, Unauthorized
 from kubern.http.contract import Answer, Request, Response
 
 _log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class Pipeline:
                 return text_response(404, "404 page not found\n")
             raise NotFound("the server could not find the requested resource")
         if resource.namespaced:
-            if not info.namespace and (info.name or info.verb == "create"):
+            if not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
                 raise NotFound("the server could not find the requested resource")
         elif info.namespace and info.resource != "namespaces":
             raise NotFound("the server could not find the requested resource")
@@ -182,19 +183,3 @@ class Pipeline:
             return self._core.negotiator.choose(request.headers.get("accept", ""))._replace(transform="")
         except StatusError:
             return JSON
-
-
-def forbidden(user: User, info: RequestInfo, reason: str) -> Forbidden:
-    """Return upstream's 403 for a request that authorization refused."""
-    if not info.is_resource:
-        message = f'forbidden: User "{user.name}" cannot {info.verb} path "{info.path}"'
-        return Forbidden(message + (f": {reason}" if reason else ""))
-    qualified = f"{info.resource}.{info.group}" if info.group else info.resource
-    path = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
-    named = f' "{info.name}"' if info.name else ""
-    message = (
-        f'{qualified}{named} is forbidden: User "{user.name}" cannot {info.verb} resource "{path}" '
-        f'in API group "{info.group}" {scope}'
-    )
-    return Forbidden(message + (f": {reason}" if reason else ""), kind=info.resource, group=info.group, name=info.name)

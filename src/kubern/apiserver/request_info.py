@@ -58,6 +58,8 @@ def parse_request(method: str, path: str, raw_query: str) -> RequestInfo:
     name = rest[1] if len(rest) > 1 else ""
     subresource = rest[2] if len(rest) > 2 else ""
     verb = _refine(verb, name, query)
+    if not name and "fieldSelector" in query:
+        name = _selected_name(query["fieldSelector"][0])
     return RequestInfo(
         True, verb, path, group, version, namespace, resource, name, subresource, tuple(rest[3:]), query
     )  # fmt: skip
@@ -84,8 +86,17 @@ def _split_namespace(rest: list[str]) -> tuple[str, list[str]]:
 def _refine(verb: str, name: str, query: Query) -> str:
     """Tell list, watch and deletecollection from get and delete."""
     if name:
-        return "get" if verb == "list" else verb
+        return verb
     if verb == "get":
         watch = query.get("watch")
         return "watch" if watch and watch[0] in _TRUE else "list"
     return "deletecollection" if verb == "delete" else verb
+
+
+def _selected_name(selector: str) -> str:
+    """Return the name that a field selector asks for: a watch of one object is authorized as that object's."""
+    for term in selector.split(","):
+        key, _, value = term.partition("=")
+        if key == "metadata.name":
+            return value.removeprefix("=")
+    return ""

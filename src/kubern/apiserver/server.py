@@ -16,13 +16,15 @@ from kubern.apiserver import admission, subresources, verbs
 from kubern.apiserver.admission_chain import Admission, AdmissionChain
 from kubern.apiserver.allocation.services import ServiceTaker
 from kubern.apiserver.answers import object_response
-from kubern.apiserver.authentication import PeerAuthenticator
 from kubern.apiserver.bootstrap import bootstrap
 from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
 from kubern.apiserver.discovery import Discovery
 from kubern.apiserver.health import Health
+from kubern.apiserver.openid import install_openid
 from kubern.apiserver.pipeline import Pipeline, Routes
+from kubern.apiserver.review import reviewers
+from kubern.apiserver.security import secure
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
 from kubern.base.clock import Clock
@@ -48,17 +50,20 @@ class ApiServer:
         self.core = Core(store, resources, config, clock, rng or random.SystemRandom())
         plugins = scan(admission, "ADMISSION", Admission)
         self.core.admission = AdmissionChain(p for p in plugins if p.name not in config.disable_admission_plugins)
+        self.core.security = secure(self.core)
+        self.core.authorizer = self.core.security.authorize
         self.routes = Routes()
         self._health = Health(self.core)
         self._health.install(self.routes)
         Discovery(self.core).install(self.routes)
+        install_openid(self.core, self.routes)
         self.routes.add("/", lambda request, info: object_response(200, {"paths": ["/", *self.routes.paths()[1:]]}))
         pipeline = Pipeline(
             self.core,
-            PeerAuthenticator(),
+            self.core.security.authenticate,
             self.routes,
             scan(verbs, "VERB", Verb),
-            scan(subresources, "SUBRESOURCE", SubresourceHandler),
+            [*scan(subresources, "SUBRESOURCE", SubresourceHandler), *reviewers()],
         )
         self.handler: Handler = pipeline.handle
         self._bookmarks: asyncio.Task[None] | None = None

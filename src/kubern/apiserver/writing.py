@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.call import Call
-from kubern.apiserver.checking import invalid, metadata_causes
+from kubern.apiserver.checking import invalid, new_causes, update_causes
 from kubern.apiserver.conversion import converter
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
@@ -83,7 +83,7 @@ async def _create_once(core: Core, resource: Resource, attributes: Attributes, o
     resource.prepare_create(obj)
     resource.default(obj)
     metadata = obj["metadata"]
-    causes = [*metadata_causes(obj, resource), *resource.validate(obj), *resource.validate_create(obj)]
+    causes = new_causes(obj, resource)
     if causes:
         raise invalid(resource, metadata.get("name", ""), causes)
     await core.admission.validate(attributes)
@@ -137,7 +137,7 @@ async def replace(
         strategy.prepare(new, old)
         if resource.generation and strategy.subresource != "status":
             bump_generation(new, old)
-        causes = [*metadata_causes(new, resource), *finalizer_causes(new, old), *strategy.validate(new, old)]
+        causes = [*update_causes(new), *finalizer_causes(new, old), *strategy.validate(new, old)]
         if causes:
             raise invalid(resource, name, causes)
         await core.admission.validate(attributes)

@@ -1,8 +1,18 @@
-"""ClusterRoleBinding: its facts, defaults, checks and columns."""
+"""ClusterRoleBinding: its facts and checks."""
 
 from __future__ import annotations
 
+from kubern.api import names
 from kubern.api.resource import Resource
+from kubern.api.rules.rbac import BINDING_COLUMNS, check_binding, check_role_ref_kept, default_binding
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+
+def validate(obj: Obj) -> list[Cause]:
+    """Return what is wrong with a ClusterRoleBinding."""
+    return check_binding(obj, ("ClusterRole",))
+
 
 RESOURCE = Resource(
     group="rbac.authorization.k8s.io",
@@ -12,4 +22,9 @@ RESOURCE = Resource(
     singular="clusterrolebinding",
     namespaced=False,
     schema="io.k8s.api.rbac.v1.ClusterRoleBinding",
+    columns=BINDING_COLUMNS,
+    default=default_binding,
+    validate=validate,
+    validate_update=check_role_ref_kept,
+    validate_name=names.path_segment,
 )

@@ -1,0 +1,56 @@
+"""What the reviews of access share: from a review's spec to a question for the authorizer, and a user in the API's shape."""
+
+from __future__ import annotations
+
+import inspect
+
+from kubern.apiserver.core import Core
+from kubern.apiserver.identity import User
+from kubern.apiserver.request_info import RequestInfo
+from kubern.base.errors import BadRequest
+from kubern.base.json import Obj
+
+
+def user_info(user: User) -> Obj:
+    """Return a user as `authentication/v1.UserInfo`."""
+    info: Obj = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return info
+
+
+def user_of(spec: Obj) -> User:
+    """Return the user that a SubjectAccessReview asks about. Raises `BadRequest`."""
+    if not spec.get("user") and not spec.get("groups"):
+        raise BadRequest('spec.user: Invalid value: "": at least one of user or group must be specified')
+    return User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", spec.get("extra") or {})
+
+
+def question(spec: Obj) -> RequestInfo:
+    """Return the request that a review's spec describes. Raises `BadRequest`."""
+    resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (resource is None) == (other is None):
+        raise BadRequest("exactly one of nonResourceAttributes or resourceAttributes must be specified")
+    if other is not None:
+        return RequestInfo(False, other.get("verb") or "", other.get("path") or "")
+    resource = resource or {}
+    return RequestInfo(
+        True, resource.get("verb") or "", "", resource.get("group") or "", resource.get("version") or "",
+        resource.get("namespace") or "", resource.get("resource") or "", resource.get("name") or "",
+        resource.get("subresource") or "",
+    )  # fmt: skip
+
+
+async def decided(core: Core, asked: Obj, user: User) -> Obj:
+    """Return a review with its status filled in."""
+    decision = core.authorizer(user, question(asked.get("spec") or {}))
+    if inspect.isawaitable(decision):
+        decision = await decision
+    status: Obj = {"allowed": decision.allowed}
+    if decision.reason:
+        status["reason"] = decision.reason
+    return asked | {"status": status}

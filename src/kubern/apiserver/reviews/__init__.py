@@ -1,0 +1,1 @@
+"""What is answered and never kept, one file each: `REVIEW`."""

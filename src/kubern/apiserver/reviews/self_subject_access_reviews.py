@@ -1,0 +1,17 @@
+"""SelfSubjectAccessReview: may I do that? (`kubectl auth can-i`)"""
+
+from __future__ import annotations
+
+from kubern.apiserver.call import Call
+from kubern.apiserver.core import Core
+from kubern.apiserver.review import Review
+from kubern.apiserver.reviewing import decided
+from kubern.base.json import Obj
+
+
+async def answer(core: Core, call: Call, asked: Obj) -> Obj:
+    """Answer with the decision on the caller. Raises `BadRequest`."""
+    return await decided(core, asked, call.user)
+
+
+REVIEW = Review("selfsubjectaccessreviews.authorization.k8s.io", answer)
