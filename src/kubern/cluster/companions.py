@@ -25,6 +25,7 @@ from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
 from kubern.scheduler.main import run_scheduler
+from kubern.simulation.nodes import VirtualNodes
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,11 @@ class Companions:
         if self._namespace is not None:
             await self._start_dns(group, self._namespace)
             group.create_task(self._serve_host_ports(self._namespace), name="host ports")
+
+        if self._settings.virtual_nodes:
+            names = [f"virtual-{number}" for number in range(1, self._settings.virtual_nodes + 1)]
+            virtual = VirtualNodes(self._client_as("system:virtual-nodes"), informers, clock, names)
+            group.create_task(virtual.run(), name="virtual nodes")
 
     async def _start_dns(self, group: asyncio.TaskGroup, namespace: NetworkNamespace) -> None:
         client = self._client_as("system:kube-dns")
