@@ -1,1 +1,12 @@
-"""Schemas of the built-in and custom types, compiled once into fast functions."""
+"""What a schema is good for: type-checking, pruning, normalising, merging patches and validating custom resources.
+
+`Schemas()[resource.schema]` is the schema of a built-in resource; `settle` decodes a request's object with it;
+`patch` merges. The schemas of custom resources (`StructuralSchema`) answer to the same calls.
+"""
+
+from kubern.api.schema.compile import Schema, Schemas, settle
+from kubern.api.schema.definitions import Definitions
+from kubern.api.schema.slow import WrongType
+from kubern.api.schema.types import Type, Types
+
+__all__ = ["Definitions", "Schema", "Schemas", "Type", "Types", "WrongType", "settle"]
