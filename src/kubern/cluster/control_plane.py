@@ -105,6 +105,8 @@ async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
             kubelet_certificate_authority=pki.ca.certificate,
         )
         api = ApiServer(store, load_resources(), config, machine.clock)
+        if machine.namespace is not None:
+            api.core.backends.dial = machine.namespace.connect  # nodes and pods are only reached from inside the fabric
         tls = ServerTls(pki.apiserver.certificate, pki.apiserver.key, pki.ca.certificate)
         server = await serve(api.handler, sockets, tls=tls, clock=machine.clock)
         opened.push_async_callback(server.close)
