@@ -1,0 +1,235 @@
+"""Pods on a real node: from a Pod object in the API to processes, and back to its status."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from kubern.client.contract import GVR
+
+from .conftest import PODS, Bench
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CONFIG_MAPS = GVR("", "v1", "configmaps")
+SECRETS = GVR("", "v1", "secrets")
+# pid 1 that ends when it is asked to
+SERVE = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]
+
+
+def conditions(pod: dict[str, Any]) -> dict[str, str]:
+    return {each["type"]: each["status"] for each in pod["status"]["conditions"]}
+
+
+def state(pod: dict[str, Any], container: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = pod["status"]["containerStatuses"][container]["state"]
+    return found
+
+
+async def test_the_node_is_ready_and_has_a_lease(bench: Bench) -> None:
+    def ready(node: dict[str, Any]) -> bool:
+        return any(
+            (each["type"], each["status"]) == ("Ready", "True") for each in node.get("status", {}).get("conditions", ())
+        )
+
+    nodes = GVR("", "v1", "nodes")
+    async with asyncio.timeout(30):
+        async for event in bench.client.watch(nodes):
+            if ready(event.object):
+                break
+    node = await bench.client.get(nodes, bench.node.name)
+    assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("containerd://1.")
+    assert node["status"]["allocatable"]["pods"] == "110"
+    assert {"type": "InternalIP", "address": "172.30.0.11"} in node["status"]["addresses"]
+    lease = await bench.client.get(GVR("coordination.k8s.io", "v1", "leases"), bench.node.name, "kube-node-lease")
+    assert lease["spec"]["holderIdentity"] == bench.node.name
+    assert lease["metadata"]["ownerReferences"][0]["uid"] == node["metadata"]["uid"]
+
+
+async def test_a_pod_runs_is_ready_and_goes(bench: Bench) -> None:
+    name = await bench.create(bench.pod({"command": SERVE}))
+    pod = await bench.until(name, lambda p: p["status"].get("phase") == "Running" and conditions(p)["Ready"] == "True")
+    assert pod["status"]["podIP"].startswith("10.244.1.")
+    assert pod["status"]["hostIP"] == "172.30.0.11"
+    assert pod["status"]["qosClass"] == "BestEffort"
+    assert pod["status"]["containerStatuses"][0]["containerID"].startswith("containerd://")
+    assert all(value == "True" for value in conditions(pod).values())
+    await bench.delete(name)
+    reasons = [event["reason"] for event in await bench.events(name)]
+    assert {"Pulled", "Created", "Started", "Killing"} <= set(reasons)
+    folder = bench.node.paths.kubelet / "pods" / pod["metadata"]["uid"]
+    assert not folder.exists()
+
+
+async def test_init_containers_run_in_order_and_share_a_volume(bench: Bench) -> None:
+    mount = [{"name": "v", "mountPath": "/v"}]
+    pod = bench.pod(
+        {"command": ["cat", "/v/all"], "volumeMounts": mount},
+        initContainers=[
+            {"command": ["sh", "-c", "echo one >> /v/all"], "volumeMounts": mount},
+            {"command": ["sh", "-c", "echo two >> /v/all"], "volumeMounts": mount},
+        ],
+        volumes=[{"name": "v", "emptyDir": {}}],
+        restartPolicy="Never",
+    )
+    name = await bench.create(pod)
+    done = await bench.until(name, lambda p: p["status"].get("phase") == "Succeeded")
+    assert bench.log_of(done) == "one\ntwo"
+    assert state(done)["terminated"]["reason"] == "Completed"
+    await bench.delete(name)
+
+
+async def test_a_failing_container_is_restarted_in_back_off(bench: Bench) -> None:
+    pod = bench.pod({"command": ["sh", "-c", "echo last words > /dev/termination-log; exit 3"]})
+    name = await bench.create(pod)
+    waiting = await bench.until(
+        name,
+        lambda p: (
+            state(p).get("waiting", {}).get("reason") == "CrashLoopBackOff"
+            if p["status"].get("containerStatuses")
+            else False
+        ),
+    )
+    status = waiting["status"]["containerStatuses"][0]
+    assert status["restartCount"] == 1
+    assert status["lastState"]["terminated"]["exitCode"] == 3
+    assert status["lastState"]["terminated"]["message"] == "last words\n"
+    assert status["state"]["waiting"]["message"].startswith("back-off 10s restarting failed container=c0 pod=")
+    await bench.delete(name)
+
+
+async def test_environment_and_projected_files(bench: Bench) -> None:
+    meta = {"namespace": "default"}
+    await bench.client.create(
+        CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta | {"name": "cm"}, "data": {"k": "v1"}}
+    )
+    await bench.client.create(
+        SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": meta | {"name": "s"}, "stringData": {"p": "hidden"}}
+    )
+    pod = bench.pod(
+        {
+            "command": SERVE,
+            "env": [
+                {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k"}}},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "p"}}},
+                {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                {"name": "C", "value": "$(A)-$(B)"},
+            ],
+            "volumeMounts": [{"name": "c", "mountPath": "/c"}, {"name": "s", "mountPath": "/s", "readOnly": True}],
+        },
+        volumes=[{"name": "c", "configMap": {"name": "cm"}}, {"name": "s", "secret": {"secretName": "s"}}],
+    )
+    name = await bench.create(pod)
+    running = await bench.running(name)
+    env = await bench.exec(running, "env")
+    assert "A=v1\n" in env
+    assert "C=v1-hidden\n" in env
+    assert f"IP={running['status']['podIP']}\n" in env
+    assert "KUBERNETES_SERVICE_HOST=10.96.0.1\n" in env
+    assert await bench.exec(running, "cat", "/c/k", "/s/p") == "v1hidden"
+    token = await bench.exec(running, "cat", "/var/run/secrets/kubernetes.io/serviceaccount/token")
+    assert token.count(".") == 2
+    await bench.delete(name)
+
+
+async def test_a_missing_config_map_is_named_and_waited_for(bench: Bench) -> None:
+    pod = bench.pod({"command": SERVE, "envFrom": [{"configMapRef": {"name": "later"}}]})
+    name = await bench.create(pod)
+    waiting = await bench.until(
+        name,
+        lambda p: (
+            p["status"].get("containerStatuses")
+            and state(p).get("waiting", {}).get("reason") == "CreateContainerConfigError"
+        ),
+    )
+    assert state(waiting)["waiting"]["message"] == 'configmap "later" not found'
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": "default"}}
+    await bench.client.create(CONFIG_MAPS, config | {"data": {"X": "y"}})
+    await bench.running(name)
+    await bench.delete(name)
+
+
+async def test_an_image_that_is_not_there(bench: Bench) -> None:
+    pod = bench.pod({"image": "localhost/none:1", "imagePullPolicy": "Never"}, {"image": "Not A Name"})
+    name = await bench.create(pod)
+    waiting = await bench.until(
+        name,
+        lambda p: (
+            p["status"].get("containerStatuses")
+            and all(
+                "reason" in state(p, n).get("waiting", {}) and state(p, n)["waiting"]["reason"] != "ContainerCreating"
+                for n in (0, 1)
+            )
+        ),
+    )
+    assert state(waiting)["waiting"]["reason"] == "ErrImageNeverPull"
+    assert state(waiting, 1)["waiting"]["reason"] == "InvalidImageName"
+    await bench.delete(name)
+
+
+async def test_limits_reach_the_kernel(bench: Bench) -> None:
+    pod = bench.pod({"command": SERVE, "resources": {"limits": {"cpu": "250m", "memory": "32Mi"}}})
+    name = await bench.create(pod)
+    running = await bench.running(name)
+    assert running["status"]["qosClass"] == "Guaranteed"
+    limit = await bench.exec(running, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    assert int(limit) == 32 << 20
+    uid = running["metadata"]["uid"]
+    group = Path("/sys/fs/cgroup/pids") / bench.node.cgroup.lstrip("/") / "kubepods" / f"pod{uid}"
+    assert (group / "pids.max").read_text().strip() == "100"
+    await bench.delete(name)
+    assert not group.exists()
+
+
+async def test_liveness_restarts_and_readiness_takes_out(bench: Bench) -> None:
+    pod = bench.pod(
+        {
+            "command": ["sh", "-c", "trap 'exit 0' TERM; touch /ok; while :; do sleep 0.05; done"],
+            "livenessProbe": {
+                "exec": {"command": ["test", "!", "-e", "/dead"]},
+                "periodSeconds": 1,
+                "failureThreshold": 1,
+            },
+            "readinessProbe": {"exec": {"command": ["test", "-e", "/ok"]}, "periodSeconds": 1, "failureThreshold": 1},
+        }
+    )
+    name = await bench.create(pod)
+    ready = await bench.until(name, lambda p: p["status"].get("conditions") and conditions(p)["Ready"] == "True")
+    await bench.exec(ready, "rm", "/ok")
+    await bench.until(name, lambda p: conditions(p)["Ready"] == "False")
+    await bench.exec(ready, "touch", "/dead")
+    again = await bench.until(
+        name, lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1 and conditions(p)["Ready"] == "True"
+    )
+    assert again["status"]["podIP"] == ready["status"]["podIP"]
+    messages = [event["message"] for event in await bench.events(name)]
+    assert "Container c0 failed liveness probe, will be restarted" in messages
+    await bench.delete(name)
+
+
+async def test_a_restarted_kubelet_leaves_running_pods_alone(bench: Bench) -> None:
+    name = await bench.create(bench.pod({"command": SERVE, "readinessProbe": {"exec": {"command": ["true"]}}}))
+    before = await bench.until(name, lambda p: p["status"].get("conditions") and conditions(p)["Ready"] == "True")
+    other = await bench.create(bench.pod({"command": SERVE}))
+    await bench.running(other)
+    agent = _kubelet_pid(bench)
+    agent.kill()
+    await asyncio.to_thread(agent.wait, 10)
+    await bench.client.delete(PODS, other, "default", grace_period=0)
+    third = await bench.create(bench.pod({"command": SERVE}))
+    await bench.running(third)
+    after = await bench.client.get(PODS, name, "default")
+    assert after["status"] == before["status"]
+    for each in (name, third):
+        await bench.delete(each)
+
+
+def _kubelet_pid(bench: Bench) -> Any:
+    first = bench.node.first_process()
+    assert first is not None
+    (found,) = [each for each in psutil.Process(first).children(recursive=True) if "kubelet" in each.cmdline()]
+    return found
