@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kubern.api.resource import Resource
-from kubern.api.resources import load
+from kubern.api.resources import core as core_group
+from kubern.base.scan import scan
 
 ALL = "create delete deletecollection get list patch update watch"
 
@@ -65,7 +66,7 @@ def _rows(resource: Resource) -> list[tuple[str, str, bool, str, str, str]]:
 
 @pytest.fixture(scope="module")
 def core() -> list[Resource]:
-    return [resource for resource in load() if resource.group == ""]
+    return scan(core_group, "RESOURCE", Resource)
 
 
 def test_every_path_has_the_published_facts(core: list[Resource]) -> None:

@@ -1,8 +1,87 @@
-"""Endpoints: its facts, defaults, checks and columns."""
+"""Endpoints: the addresses and ports behind a Service, in the older form."""
 
 from __future__ import annotations
 
+import ipaddress
+
+from kubern.api import field, names
 from kubern.api.resource import Resource
+from kubern.api.rules.cells import AGE, NAME, column, some
+from kubern.api.rules.checks import one_of
+from kubern.api.rules.values import fill_empty
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+_PARTS = ("addresses", "notReadyAddresses")
+
+
+def _default(endpoints: Obj) -> None:
+    for subset in endpoints.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            fill_empty(port, protocol="TCP")
+
+
+def _validate(endpoints: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    for i, subset in enumerate(endpoints.get("subsets") or ()):
+        path = f"subsets[{i}]"
+        if not any(subset.get(part) for part in _PARTS):
+            causes.append(field.required(path, "must specify `addresses` or `notReadyAddresses`"))
+        for part in _PARTS:
+            for j, address in enumerate(subset.get(part) or ()):
+                causes += _check_address(address, f"{path}.{part}[{j}]")
+        ports = subset.get("ports") or ()
+        for j, port in enumerate(ports):
+            causes += _check_port(port, f"{path}.ports[{j}]", len(ports) > 1)
+    return causes
+
+
+def _check_address(address: Obj, path: str) -> list[Cause]:
+    ip, node = address.get("ip") or "", address.get("nodeName")
+    causes = [field.invalid(f"{path}.ip", ip, message) for message in names.ip_address(ip)]
+    if address.get("hostname"):
+        name = address["hostname"]
+        causes += [field.invalid(f"{path}.hostname", name, message) for message in names.dns1123_label(name)]
+    if node:
+        causes += [field.invalid(f"{path}.nodeName", node, message) for message in names.dns1123_subdomain(node)]
+    return causes if causes else [field.invalid(f"{path}.ip", ip, message) for message in special_address(ip)]
+
+
+def special_address(ip: str) -> list[str]:
+    """Return why a well-formed address can be no endpoint: it is not a host's, or only the host's own."""
+    address = ipaddress.ip_address(ip)
+    if address.is_unspecified:
+        return [f"may not be unspecified ({ip})"]
+    if address.is_loopback:
+        return ["may not be in the loopback range (127.0.0.0/8, ::1/128)"]
+    if address.is_link_local:
+        return ["may not be in the link-local range (169.254.0.0/16, fe80::/10)"]
+    if address.is_multicast and ip.startswith(("224.0.0.", "ff02:", "FF02:")):
+        return ["may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"]
+    return []
+
+
+def _check_port(port: Obj, path: str, named: bool) -> list[Cause]:
+    name, number = port.get("name") or "", port.get("port") or 0
+    causes = [field.required(f"{path}.name")] if named and not name else []
+    if name:
+        causes += [field.invalid(f"{path}.name", name, message) for message in names.dns1123_label(name)]
+    causes += [field.invalid(f"{path}.port", number, message) for message in names.port_number(number)]
+    return causes + one_of(port, "protocol", f"{path}.", ["SCTP", "TCP", "UDP"])
+
+
+def _shown(endpoints: Obj) -> str:
+    found: list[str] = []
+    for subset in endpoints.get("subsets") or ():
+        addresses = [address.get("ip") or "" for address in subset.get("addresses") or ()]
+        ports = [port.get("port") for port in subset.get("ports") or ()]
+        found += [_joined(ip, port) for port in ports for ip in addresses] if ports else addresses
+    return some(found)
+
+
+def _joined(ip: str, port: int | None) -> str:
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
 
 RESOURCE = Resource(
     group="",
@@ -14,4 +93,7 @@ RESOURCE = Resource(
     schema="io.k8s.api.core.v1.Endpoints",
     short_names=("ep",),
     storage_prefix="services/endpoints",
+    columns=(NAME, column("Endpoints", _shown, "The first addresses that are ready, with their ports."), AGE),
+    default=_default,
+    validate=_validate,
 )

@@ -1,8 +1,98 @@
-"""LimitRange: its facts, defaults, checks and columns."""
+"""LimitRange: bounds and defaults for what each container, pod or claim of a namespace may ask for."""
 
 from __future__ import annotations
 
+from kubern.api import field, names
+from kubern.api.podspec.check_resources import is_standard
 from kubern.api.resource import Resource
+from kubern.api.rules.cells import CREATED_AT, NAME
+from kubern.api.rules.quantities import store_maps, stored
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+from kubern.base.quantity import canonical, parse
+
+_BOUNDS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+
+
+def _default(limits: Obj) -> None:
+    for item in (limits.get("spec") or {}).get("limits") or ():
+        store_maps(item, *_BOUNDS)
+        if item.get("type") == "Container":
+            _default_container(item)
+
+
+def _default_container(item: Obj) -> None:
+    """A container's default limit is the most it may have; its default request the default limit, or the least."""
+    default = {**(item.get("max") or {}), **(item.get("default") or {})}
+    request = {**(item.get("min") or {}), **default, **(item.get("defaultRequest") or {})}
+    for name, values in (("default", default), ("defaultRequest", request)):
+        if values:
+            item[name] = {key: stored(value) for key, value in values.items()}
+
+
+def _validate(limits: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[str] = set()
+    for i, item in enumerate((limits.get("spec") or {}).get("limits") or ()):
+        path, kind = f"spec.limits[{i}]", item.get("type") or ""
+        causes += _check_kind(kind, f"{path}.type")
+        if kind in taken:
+            causes.append(field.duplicate(f"{path}.type", kind))
+        taken.add(kind)
+        causes += _check_shape(item, kind, path)
+        for name in dict.fromkeys(name for bound in _BOUNDS for name in item.get(bound) or ()):
+            causes += _check_bounds(item, name, path)
+    return causes
+
+
+def _check_kind(kind: str, path: str) -> list[Cause]:
+    causes = [field.invalid(path, kind, message) for message in names.qualified_name(kind)]
+    if not causes and "/" not in kind and kind not in ("Pod", "Container", "PersistentVolumeClaim"):
+        causes.append(field.invalid(path, kind, "must be a standard limit type or fully qualified"))
+    return causes
+
+
+def _check_shape(item: Obj, kind: str, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    if kind == "Pod":
+        for name in ("default", "defaultRequest"):
+            if item.get(name):
+                causes.append(field.forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'"))
+    if kind == "PersistentVolumeClaim" and not any("storage" in (item.get(name) or {}) for name in ("min", "max")):
+        message = "either minimum or maximum storage value is required, but neither was provided"
+        causes.append(field.required(f"{path}.limits", message))
+    for bound in _BOUNDS:
+        for name in item.get(bound) or ():
+            here = f"{path}.{bound}[{name}]"
+            causes += [field.invalid(here, name, message) for message in names.qualified_name(name)]
+            if "/" not in name and not is_standard(name):
+                causes.append(field.invalid(here, name, "must be a standard resource type or fully qualified"))
+    return causes
+
+
+def _check_bounds(item: Obj, name: str, path: str) -> list[Cause]:
+    """Least, default request, default and most must not cross."""
+    given = {bound: parse(item[bound][name]) for bound in _BOUNDS if name in (item.get(bound) or {})}
+    shown = {bound: canonical(item[bound][name]) for bound in given}
+    causes: list[Cause] = []
+    for bound, low, high, low_word, high_word in (
+        ("min", "min", "max", "min", "max"),
+        ("defaultRequest", "min", "defaultRequest", "min", "default request"),
+        ("defaultRequest", "defaultRequest", "max", "default request", "max"),
+        ("defaultRequest", "defaultRequest", "default", "default request", "default limit"),
+        ("default", "min", "default", "min", "default"),
+        ("default", "default", "max", "default", "max"),
+    ):
+        if low in given and high in given and given[low] > given[high]:
+            words = "value" if bound == "min" else f"{low_word} value"
+            message = f"{low_word} {words.split()[-1]} {shown[low]} is greater than {high_word} value {shown[high]}"
+            causes.append(field.invalid(f"{path}.{bound}[{name}]", shown[bound], message))
+    ratio = given.get("maxLimitRequestRatio")
+    if ratio is not None and ratio < 1:
+        message = f"ratio {shown['maxLimitRequestRatio']} is less than 1"
+        causes.append(field.invalid(f"{path}.maxLimitRequestRatio[{name}]", shown["maxLimitRequestRatio"], message))
+    return causes
+
 
 RESOURCE = Resource(
     group="",
@@ -13,4 +103,7 @@ RESOURCE = Resource(
     namespaced=True,
     schema="io.k8s.api.core.v1.LimitRange",
     short_names=("limits",),
+    columns=(NAME, CREATED_AT),
+    default=_default,
+    validate=_validate,
 )

@@ -1,8 +1,149 @@
-"""PersistentVolume: its facts, defaults, checks and columns."""
+"""PersistentVolume: storage that outlives pods."""
 
 from __future__ import annotations
 
+from kubern.api import field, names
+from kubern.api.podspec.check_scheduling import check_node_selector
+from kubern.api.podspec.check_volumes import SOURCES, check_source
+from kubern.api.podspec.update import difference
+from kubern.api.podspec.volume_defaults import default_source
 from kubern.api.resource import STATUS, Resource
+from kubern.api.rules.cells import AGE, NAME, column, text
+from kubern.api.rules.checks import one_of
+from kubern.api.rules.quantities import store_maps
+from kubern.api.rules.values import at, fill, fill_empty
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+from kubern.base.quantity import parse
+
+ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+_SHORT_MODES = (
+    ("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP"),
+)  # fmt: skip
+_MORE_THAN_ONE = "may not specify more than 1 volume type"
+
+
+def _default(volume: Obj) -> None:
+    spec = volume.setdefault("spec", {})
+    fill_empty(spec, persistentVolumeReclaimPolicy="Retain")
+    fill(spec, volumeMode="Filesystem")
+    default_source(spec)
+    store_maps(spec, "capacity")
+    fill_empty(volume.setdefault("status", {}), phase="Pending")
+
+
+def _prepare_create(volume: Obj) -> None:
+    volume["status"] = {"phase": "Pending"}
+
+
+def _validate(volume: Obj) -> list[Cause]:
+    spec = volume.get("spec") or {}
+    causes = check_access_modes(spec, "spec")
+    causes += _check_capacity(spec.get("capacity") or {})
+    causes += one_of(spec, "persistentVolumeReclaimPolicy", "spec.", ["Delete", "Recycle", "Retain"])
+    causes += check_source(spec, "spec", "must specify a volume type", _MORE_THAN_ONE)
+    affinity = spec.get("nodeAffinity")
+    if affinity is not None:
+        required = affinity.get("required")
+        path = "spec.nodeAffinity.required"
+        causes += [field.required(path, "must specify required node constraints")] if required is None else (
+            check_node_selector(required, path)
+        )  # fmt: skip
+    elif spec.get("local") is not None:
+        causes.append(field.required("spec.nodeAffinity", "Local volume requires node affinity"))
+    if (
+        spec.get("hostPath")
+        and spec.get("persistentVolumeReclaimPolicy") == "Recycle"
+        and at(spec, "hostPath.path") == "/"
+    ):
+        causes.append(
+            field.forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
+        )
+    name = spec.get("storageClassName") or ""
+    if name:
+        causes += [field.invalid("spec.storageClassName", name, message) for message in names.dns1123_subdomain(name)]
+    return causes + one_of(spec, "volumeMode", "spec.", ["Block", "Filesystem"], needed=False)
+
+
+def check_access_modes(spec: Obj, path: str, missing: str = "") -> list[Cause]:
+    """Return what is wrong with the access modes of a volume or claim."""
+    modes = spec.get("accessModes") or []
+    if not modes:
+        return [field.required(f"{path}.accessModes", missing)]
+    causes = [
+        field.not_supported(f"{path}.accessModes", mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES
+    ]
+    if "ReadWriteOncePod" in modes and len(set(modes)) > 1:
+        message = "may not use ReadWriteOncePod with other access modes"
+        causes.append(field.forbidden(f"{path}.accessModes", message))
+    return causes
+
+
+def _check_capacity(capacity: Obj) -> list[Cause]:
+    if not capacity:
+        return [field.required("spec.capacity")]
+    if list(capacity) != ["storage"]:
+        return [field.not_supported("spec.capacity", capacity, ["storage"])]
+    size = capacity["storage"]
+    if parse(size) <= 0:
+        return [field.invalid("spec.capacity[storage]", size, "must be greater than zero")]
+    return []
+
+
+def _validate_update(new: Obj, old: Obj) -> list[Cause]:
+    fresh, stored = new.get("spec") or {}, old.get("spec") or {}
+    now = {name: value for name, value in fresh.items() if name in SOURCES}
+    before = {name: value for name, value in stored.items() if name in SOURCES}
+    causes: list[Cause] = []
+    if now != before:
+        message = f"spec.persistentvolumesource is immutable after creation\n{difference(before, now)}"
+        causes.append(field.forbidden("spec.persistentvolumesource", message))
+    causes += field.immutable("spec.volumeMode", fresh.get("volumeMode"), stored.get("volumeMode"))
+    if stored.get("nodeAffinity") is not None and fresh.get("nodeAffinity") != stored["nodeAffinity"]:
+        causes.append(field.invalid("spec.nodeAffinity", fresh.get("nodeAffinity"), field.IMMUTABLE))
+    return causes
+
+
+def modes_text(modes: list[str] | None) -> str:
+    """Return access modes in their short form: `RWO,ROX`."""
+    return ",".join(short for mode, short in _SHORT_MODES if mode in (modes or ()))
+
+
+def _claim(volume: Obj) -> str:
+    claim = at(volume, "spec.claimRef")
+    return f"{claim.get('namespace') or ''}/{claim.get('name') or ''}" if claim else ""
+
+
+def storage_class(obj: Obj) -> str:
+    """Return the storage class of a volume or claim: the annotation of old before the field."""
+    annotations = at(obj, "metadata.annotations") or {}
+    return annotations.get("volume.beta.kubernetes.io/storage-class") or at(obj, "spec.storageClassName") or ""
+
+
+def phase_text(obj: Obj) -> str:
+    """Return the phase of a volume or claim, `Terminating` once it is being deleted."""
+    return "Terminating" if at(obj, "metadata.deletionTimestamp") else at(obj, "status.phase") or ""
+
+
+CLASS = column("StorageClass", storage_class, "The class of its storage.")
+ATTRIBUTES = text(
+    "VolumeAttributesClass", "spec.volumeAttributesClassName", "The class of its attributes.", missing="<unset>"
+)
+VOLUME_MODE = text("VolumeMode", "spec.volumeMode", "A file system or a bare device.", missing="<unset>", wide=True)
+_COLUMNS = (
+    NAME,
+    text("Capacity", "spec.capacity.storage", "How much it holds."),
+    column("Access Modes", lambda volume: modes_text(at(volume, "spec.accessModes")), "How it may be mounted."),
+    text("Reclaim Policy", "spec.persistentVolumeReclaimPolicy", "What becomes of it when its claim is gone."),
+    column("Status", phase_text, "Its phase."),
+    column("Claim", _claim, "The claim that it is bound to."),
+    CLASS,
+    ATTRIBUTES,
+    text("Reason", "status.reason", "Why it is in this phase."),
+    AGE,
+    VOLUME_MODE,
+)
+
 
 RESOURCE = Resource(
     group="",
@@ -14,4 +155,10 @@ RESOURCE = Resource(
     schema="io.k8s.api.core.v1.PersistentVolume",
     short_names=("pv",),
     subresources=(STATUS,),
+    columns=_COLUMNS,
+    default=_default,
+    prepare_create=_prepare_create,
+    validate=_validate,
+    validate_update=_validate_update,
+    fields=lambda volume: {"name": volume["metadata"].get("name") or ""},
 )

@@ -1,8 +1,12 @@
-"""ServiceAccount: its facts, defaults, checks and columns."""
+"""ServiceAccount: the identity of what runs in a namespace."""
 
 from __future__ import annotations
 
 from kubern.api.resource import Resource, Subresource
+from kubern.api.rules.cells import AGE, NAME
+
+_COLUMNS = (NAME, AGE)
+
 
 RESOURCE = Resource(
     group="",
@@ -14,4 +18,5 @@ RESOURCE = Resource(
     schema="io.k8s.api.core.v1.ServiceAccount",
     short_names=("sa",),
     subresources=(Subresource("token", ("create",), "TokenRequest", "authentication.k8s.io", "v1"),),
+    columns=_COLUMNS,
 )

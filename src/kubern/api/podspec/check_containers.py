@@ -1,0 +1,255 @@
+"""Checks of containers: ordinary, init and ephemeral. Called by the pod specification's checks; wording is upstream's."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kubern.api import field, names
+from kubern.api.podspec.check_env import check_env, check_env_from
+from kubern.api.podspec.check_probes import check_lifecycle, check_probes
+from kubern.api.podspec.check_resources import check_resize_policy, check_resources
+from kubern.api.podspec.check_security import check_container_security
+from kubern.api.podspec.containers import is_sidecar
+from kubern.api.podspec.paths import descending_path
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+PROTOCOLS = ["SCTP", "TCP", "UDP"]
+_PULL_POLICIES = ["Always", "IfNotPresent", "Never"]
+_MESSAGE_POLICIES = ["FallbackToLogsOnError", "File"]
+_ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Always"
+_NOT_EPHEMERAL = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "ports", "resizePolicy")
+
+
+class Pod(NamedTuple):
+    """What the checks of a container need of the pod around it."""
+
+    volumes: dict[str, Obj]
+    grace: int
+    host_network: bool
+    template: bool
+
+
+def check_containers(spec: Obj, path: str, pod: Pod) -> list[Cause]:
+    """Return what is wrong with all containers of a pod specification."""
+    containers = spec.get("containers") or []
+    causes: list[Cause] = [] if containers else [field.required(f"{path}.containers")]
+    taken: set[str] = set()
+    causes += _check_list(containers, f"{path}.containers", pod, taken, _check_ordinary)
+    causes += _check_list(spec.get("initContainers") or [], f"{path}.initContainers", pod, taken, _check_init)
+    targets = frozenset(taken)
+    ephemeral = spec.get("ephemeralContainers") or []
+    causes += _check_list(ephemeral, f"{path}.ephemeralContainers", pod, taken, _check_ephemeral)
+    for i, container in enumerate(ephemeral):
+        target = container.get("targetContainerName")
+        if target and target not in targets:
+            causes.append(field.not_found(f"{path}.ephemeralContainers[{i}].targetContainerName", target))
+    return causes
+
+
+def _check_list(containers: list[Obj], path: str, pod: Pod, taken: set[str], own: Any) -> list[Cause]:
+    causes: list[Cause] = []
+    for i, container in enumerate(containers):
+        here = f"{path}[{i}]"
+        causes += check_container(container, here, pod)
+        name = container.get("name") or ""
+        if name and name in taken:
+            causes.append(field.duplicate(f"{here}.name", name))
+        taken.add(name)
+        causes += own(container, here, pod)
+    return causes + _host_port_conflicts(containers, path)
+
+
+def check_container(container: Obj, path: str, pod: Pod) -> list[Cause]:
+    """Return what is wrong with what every container has."""
+    causes = [*_check_name(container, path), *_check_image(container, path)]
+    causes += _one_of(container, "terminationMessagePolicy", _MESSAGE_POLICIES, path)
+    causes += _check_ports(container.get("ports") or [], f"{path}.ports", pod)
+    causes += check_env(container.get("env") or [], f"{path}.env")
+    causes += check_env_from(container.get("envFrom") or [], f"{path}.envFrom")
+    causes += _check_mounts(container, path, pod)
+    causes += _check_devices(container, path, pod)
+    causes += _one_of(container, "imagePullPolicy", _PULL_POLICIES, path)
+    causes += check_resources(container.get("resources"), f"{path}.resources")
+    causes += check_resize_policy(container.get("resizePolicy") or [], f"{path}.resizePolicy")
+    causes += check_container_security(container.get("securityContext"), f"{path}.securityContext")
+    return causes
+
+
+def _check_name(container: Obj, path: str) -> list[Cause]:
+    name = container.get("name") or ""
+    if not name:
+        return [field.required(f"{path}.name")]
+    return [field.invalid(f"{path}.name", name, message) for message in names.dns1123_label(name)]
+
+
+def _check_image(container: Obj, path: str) -> list[Cause]:
+    image = container.get("image") or ""
+    if not image:
+        return [field.required(f"{path}.image")]
+    if image != image.strip():
+        return [field.invalid(f"{path}.image", image, "must not have leading or trailing whitespace")]
+    return []
+
+
+def _one_of(container: Obj, name: str, supported: list[str], path: str) -> list[Cause]:
+    value = container.get(name) or ""
+    if not value:
+        return [field.required(f"{path}.{name}")]
+    return [] if value in supported else [field.not_supported(f"{path}.{name}", value, supported)]
+
+
+def _check_ordinary(container: Obj, path: str, pod: Pod) -> list[Cause]:
+    causes = check_lifecycle(container.get("lifecycle"), f"{path}.lifecycle", pod.grace)
+    causes += check_probes(container, path, pod.grace)
+    return causes + _check_restart(container, path, ["Always", "OnFailure", "Never"])
+
+
+def _check_init(container: Obj, path: str, pod: Pod) -> list[Cause]:
+    causes = _check_restart(container, path, ["Always", "OnFailure", "Never"])
+    if is_sidecar(container):
+        causes += check_lifecycle(container.get("lifecycle"), f"{path}.lifecycle", pod.grace)
+        return causes + check_probes(container, path, pod.grace)
+    for name in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(name) is not None:
+            causes.append(field.forbidden(f"{path}.{name}", _ONLY_SIDECARS))
+    return causes
+
+
+def _check_ephemeral(container: Obj, path: str, pod: Pod) -> list[Cause]:
+    message = "cannot be set for an Ephemeral Container"
+    causes = [field.forbidden(f"{path}.{name}", message) for name in _NOT_EPHEMERAL if container.get(name)]
+    if container.get("restartPolicy"):
+        causes.append(field.forbidden(f"{path}.restartPolicy", message))
+    if any((container.get("resources") or {}).values()):
+        causes.append(field.forbidden(f"{path}.resources", message))
+    for i, mount in enumerate(container.get("volumeMounts") or ()):
+        for name in ("subPath", "subPathExpr"):
+            if mount.get(name):
+                causes.append(field.forbidden(f"{path}.volumeMounts[{i}].{name}", message))
+    return causes
+
+
+def _check_restart(container: Obj, path: str, supported: list[str]) -> list[Cause]:
+    policy = container.get("restartPolicy")
+    if policy in (None, "", *supported):
+        return []
+    return [field.not_supported(f"{path}.restartPolicy", policy, supported)]
+
+
+def _check_ports(ports: list[Obj], path: str, pod: Pod) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[str] = set()
+    for i, port in enumerate(ports):
+        here = f"{path}[{i}]"
+        name = port.get("name") or ""
+        if name:
+            messages = names.port_name(name)
+            causes += [field.invalid(f"{here}.name", name, message) for message in messages]
+            if not messages and name in taken:
+                causes.append(field.duplicate(f"{here}.name", name))
+            taken.add(name)
+        causes += _check_port_numbers(port, here, pod)
+        causes += _one_of(port, "protocol", PROTOCOLS, here)
+    return causes
+
+
+def _check_port_numbers(port: Obj, path: str, pod: Pod) -> list[Cause]:
+    inside, outside = port.get("containerPort") or 0, port.get("hostPort") or 0
+    if not inside:
+        causes = [field.required(f"{path}.containerPort")]
+    else:
+        causes = [field.invalid(f"{path}.containerPort", inside, message) for message in names.port_number(inside)]
+    if outside:
+        causes += [field.invalid(f"{path}.hostPort", outside, message) for message in names.port_number(outside)]
+    if pod.host_network and inside != outside and (outside or not pod.template):
+        message = "must match `hostPort` when `hostNetwork` is true"
+        causes.append(field.invalid(f"{path}.containerPort", inside, message))
+    return causes
+
+
+def _host_port_conflicts(containers: list[Obj], path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[str] = set()
+    for i, container in enumerate(containers):
+        for j, port in enumerate(container.get("ports") or ()):
+            if not port.get("hostPort"):
+                continue
+            key = f"{port.get('protocol') or ''}/{port.get('hostIP') or ''}/{port['hostPort']}"
+            if key in taken:
+                causes.append(field.duplicate(f"{path}[{i}].ports[{j}].hostPort", key))
+            taken.add(key)
+    return causes
+
+
+def _check_mounts(container: Obj, path: str, pod: Pod) -> list[Cause]:
+    causes: list[Cause] = []
+    devices = container.get("volumeDevices") or ()
+    device_names = {device.get("name") for device in devices}
+    device_paths = {device.get("devicePath") for device in devices}
+    taken: set[str] = set()
+    for i, mount in enumerate(container.get("volumeMounts") or ()):
+        here = f"{path}.volumeMounts[{i}]"
+        name, target = mount.get("name") or "", mount.get("mountPath") or ""
+        if not name:
+            causes.append(field.required(f"{here}.name"))
+        if name not in pod.volumes:
+            causes.append(field.not_found(f"{here}.name", name))
+        if not target:
+            causes.append(field.required(f"{here}.mountPath"))
+        if target in taken:
+            causes.append(field.invalid(f"{here}.mountPath", target, "must be unique"))
+        taken.add(target)
+        if name in device_names:
+            causes.append(field.invalid(f"{here}.name", name, "must not already exist in volumeDevices"))
+        if target in device_paths:
+            causes.append(
+                field.invalid(f"{here}.mountPath", target, "must not already exist as a path in volumeDevices")
+            )
+        causes += _check_mount_details(mount, container, here)
+    return causes
+
+
+def _check_mount_details(mount: Obj, container: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    sub, expression = mount.get("subPath") or "", mount.get("subPathExpr") or ""
+    causes += descending_path(sub, f"{path}.subPath")
+    if expression and sub:
+        message = "subPathExpr and subPath are mutually exclusive"
+        causes.append(field.invalid(f"{path}.subPathExpr", expression, message))
+    causes += descending_path(expression, f"{path}.subPathExpr")
+    propagation = mount.get("mountPropagation")
+    supported = ["Bidirectional", "HostToContainer", "None"]
+    if propagation is not None and propagation not in supported:
+        causes.append(field.not_supported(f"{path}.mountPropagation", propagation, supported))
+    if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
+        message = "Bidirectional mount propagation is available only to privileged containers"
+        causes.append(field.forbidden(f"{path}.mountPropagation", message))
+    return causes
+
+
+def _check_devices(container: Obj, path: str, pod: Pod) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[str] = set()
+    names_taken: set[str] = set()
+    for i, device in enumerate(container.get("volumeDevices") or ()):
+        here = f"{path}.volumeDevices[{i}]"
+        name, target = device.get("name") or "", device.get("devicePath") or ""
+        if not name:
+            causes.append(field.required(f"{here}.name"))
+        if name in names_taken:
+            causes.append(field.invalid(f"{here}.name", name, "must be unique"))
+        volume = pod.volumes.get(name)
+        if volume is None:
+            causes.append(field.not_found(f"{here}.name", name))
+        elif volume.get("persistentVolumeClaim") is None and volume.get("ephemeral") is None:
+            message = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+            causes.append(field.invalid(f"{here}.name", name, message))
+        if not target:
+            causes.append(field.required(f"{here}.devicePath"))
+        if target in taken:
+            causes.append(field.invalid(f"{here}.devicePath", target, "must be unique"))
+        causes += descending_path(target.removeprefix("/"), f"{here}.devicePath")
+        taken.add(target)
+        names_taken.add(name)
+    return causes

@@ -1,0 +1,106 @@
+"""Checks of security contexts, of containers and of the pod. Called by the pod checks; wording is upstream's."""
+
+from __future__ import annotations
+
+import re
+
+from kubern.api import field
+from kubern.api.podspec.paths import descending_path
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+_MAX_ID = 2147483647
+_SYSCTL = re.compile(r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$")
+_SYSCTL_LIMIT = 253
+_PROFILES = ["Localhost", "RuntimeDefault", "Unconfined"]
+_ESCALATION = "cannot set `allowPrivilegeEscalation` to false and "
+
+
+def check_container_security(context: Obj | None, path: str) -> list[Cause]:
+    """Return what is wrong with a container's `securityContext`."""
+    if not context:
+        return []
+    causes = _check_ids(context, path, ("runAsUser", "runAsGroup"))
+    proc = context.get("procMount")
+    if proc is not None and proc not in ("Default", "Unmasked"):
+        causes.append(field.not_supported(f"{path}.procMount", proc, ["Default", "Unmasked"]))
+    causes += _check_profiles(context, path)
+    if context.get("allowPrivilegeEscalation") is False:
+        if context.get("privileged"):
+            causes.append(field.invalid(path, context, _ESCALATION + "`privileged` to true"))
+        if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
+            causes.append(field.invalid(path, context, _ESCALATION + "`capabilities.Add` CAP_SYS_ADMIN"))
+    return causes
+
+
+def check_pod_security(spec: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with the pod's `securityContext` and its sharing of namespaces."""
+    context, here = spec.get("securityContext") or {}, f"{path}.securityContext"
+    causes = _check_ids(context, here, ("runAsUser", "runAsGroup", "fsGroup"))
+    for i, group in enumerate(context.get("supplementalGroups") or ()):
+        causes += _check_id(group, f"{here}.supplementalGroups[{i}]")
+    if spec.get("shareProcessNamespace") and spec.get("hostPID"):
+        message = "ShareProcessNamespace and HostPID cannot both be enabled"
+        causes.append(field.invalid(f"{path}.shareProcessNamespace", True, message))
+    causes += _check_sysctls(context.get("sysctls") or [], f"{here}.sysctls")
+    for name, supported in (
+        ("fsGroupChangePolicy", ["Always", "OnRootMismatch"]),
+        ("supplementalGroupsPolicy", ["Merge", "Strict"]),
+        ("seLinuxChangePolicy", ["MountOption", "Recursive"]),
+    ):
+        value = context.get(name)
+        if value is not None and value not in supported:
+            causes.append(field.not_supported(f"{here}.{name}", value, supported))
+    return causes + _check_profiles(context, here)
+
+
+def _check_ids(context: Obj, path: str, fields: tuple[str, ...]) -> list[Cause]:
+    return [cause for name in fields for cause in _check_id(context.get(name), f"{path}.{name}")]
+
+
+def _check_id(value: int | None, path: str) -> list[Cause]:
+    if value is None or 0 <= value <= _MAX_ID:
+        return []
+    return [field.invalid(path, value, f"must be between 0 and {_MAX_ID}, inclusive")]
+
+
+def _check_profiles(context: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for name, word in (("seccompProfile", "seccomp"), ("appArmorProfile", "AppArmor")):
+        profile = context.get(name)
+        if profile is not None:
+            causes += _check_profile(profile, f"{path}.{name}", name, word)
+    return causes
+
+
+def _check_profile(profile: Obj, path: str, name: str, word: str) -> list[Cause]:
+    kind, local = profile.get("type") or "", profile.get("localhostProfile")
+    here = f"{path}.localhostProfile"
+    if kind == "Localhost":
+        if not local:
+            return [field.required(here, f"must be set when {word} type is Localhost")]
+        return descending_path(local, here) if name == "seccompProfile" else []
+    causes: list[Cause] = []
+    if local is not None:
+        causes.append(field.invalid(here, local, f"can only be set when {word} type is Localhost"))
+    if not kind:
+        causes.append(field.required(f"{path}.type", f"type is required when {name} is set"))
+    elif kind not in _PROFILES:
+        causes.append(field.not_supported(f"{path}.type", kind, _PROFILES))
+    return causes
+
+
+def _check_sysctls(sysctls: list[Obj], path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[str] = set()
+    for i, sysctl in enumerate(sysctls):
+        name, here = sysctl.get("name") or "", f"{path}[{i}].name"
+        if not name:
+            causes.append(field.required(here))
+        elif len(name) > _SYSCTL_LIMIT or not _SYSCTL.match(name):
+            message = f"must have at most {_SYSCTL_LIMIT} characters and match regex {_SYSCTL.pattern}"
+            causes.append(field.invalid(here, name, message))
+        elif name.replace("/", ".") in taken:
+            causes.append(field.duplicate(here, name))
+        taken.add(name.replace("/", "."))
+    return causes

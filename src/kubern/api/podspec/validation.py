@@ -1,0 +1,164 @@
+"""Checks of a whole pod specification. Called by the Pod resource and by every resource with a pod template.
+
+Paths and wording are upstream's. The object has been pruned, type-checked and defaulted by the time these run.
+"""
+
+from __future__ import annotations
+
+from kubern.api import field, names
+from kubern.api.metadata import check_annotations, check_labels
+from kubern.api.podspec.check_containers import Pod, check_containers
+from kubern.api.podspec.check_resources import check_quantity, check_resource_name, check_resources
+from kubern.api.podspec.check_scheduling import (
+    check_affinity,
+    check_gates,
+    check_tolerations,
+    check_topology_spread,
+)
+from kubern.api.podspec.check_security import check_pod_security
+from kubern.api.podspec.check_volumes import check_volumes
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+RESTART_POLICIES = ["Always", "OnFailure", "Never"]
+_DNS_POLICIES = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
+_MAX_INT32 = 2147483647
+
+
+def validate_pod_template(template: Obj | None, path: str) -> list[Cause]:
+    """Return what is wrong with a pod template at `path` (`spec.template`)."""
+    template = template or {}
+    metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
+    causes = check_labels(metadata.get("labels"), f"{path}.labels")
+    causes += check_annotations(metadata.get("annotations"), f"{path}.annotations")
+    causes += validate_pod_spec(spec, f"{path}.spec", template=True)
+    if spec.get("ephemeralContainers"):
+        message = "ephemeral containers not allowed in pod template"
+        causes.append(field.forbidden(f"{path}.spec.ephemeralContainers", message))
+    return causes
+
+
+def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[Cause]:
+    """Return what is wrong with a pod specification at `path` (`spec`, or `spec.template.spec`)."""
+    volumes = {volume.get("name") or "": volume for volume in spec.get("volumes") or ()}
+    grace = spec.get("terminationGracePeriodSeconds")
+    pod = Pod(volumes, 30 if grace is None else grace, bool(spec.get("hostNetwork")), template)
+    causes = check_volumes(spec.get("volumes") or [], f"{path}.volumes")
+    causes += check_containers(spec, path, pod)
+    causes += check_resources(spec.get("resources"), f"{path}.resources")
+    causes += _check_policies(spec, path)
+    causes += check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
+    causes += check_pod_security(spec, path)
+    causes += check_affinity(spec.get("affinity"), f"{path}.affinity")
+    causes += _check_dns(spec, path)
+    causes += _check_readiness_gates(spec, path)
+    causes += check_gates(spec.get("schedulingGates") or [], f"{path}.schedulingGates")
+    causes += check_topology_spread(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints")
+    causes += _check_host_users(spec, path)
+    causes += _check_names(spec, path)
+    causes += _check_deadline(spec, path)
+    causes += check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
+    causes += _check_host_aliases(spec, path)
+    return causes + _check_rest(spec, path)
+
+
+def _check_policies(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for name, supported in (("restartPolicy", RESTART_POLICIES), ("dnsPolicy", _DNS_POLICIES)):
+        value = spec.get(name) or ""
+        if not value:
+            causes.append(field.required(f"{path}.{name}"))
+        elif value not in supported:
+            causes.append(field.not_supported(f"{path}.{name}", value, supported))
+    return causes
+
+
+def _check_dns(spec: Obj, path: str) -> list[Cause]:
+    config, here = spec.get("dnsConfig"), f"{path}.dnsConfig"
+    causes: list[Cause] = []
+    if spec.get("dnsPolicy") == "None":
+        if config is None:
+            return [field.required(here, "must provide `dnsConfig` when `dnsPolicy` is None")]
+        if not config.get("nameservers"):
+            message = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            return [field.required(f"{here}.nameservers", message)]
+    servers, searches = (config or {}).get("nameservers") or [], (config or {}).get("searches") or []
+    if len(servers) > 3:
+        message = "must not have more than 3 nameservers"
+        causes.append(field.invalid(f"{here}.nameservers", servers, message))
+    for i, server in enumerate(servers):
+        causes += [field.invalid(f"{here}.nameservers[{i}]", server, message) for message in names.ip_address(server)]
+    if len(searches) > 32:
+        causes.append(field.invalid(f"{here}.searches", searches, "must not have more than 32 search paths"))
+    for i, option in enumerate((config or {}).get("options") or ()):
+        if not option.get("name"):
+            causes.append(field.required(f"{here}.options[{i}]", "must not be empty"))
+    return causes
+
+
+def _check_readiness_gates(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for i, gate in enumerate(spec.get("readinessGates") or ()):
+        kind, here = gate.get("conditionType") or "", f"{path}.readinessGates[{i}].conditionType"
+        causes += [field.invalid(here, kind, message) for message in names.qualified_name(kind)]
+    return causes
+
+
+def _check_host_users(spec: Obj, path: str) -> list[Cause]:
+    if spec.get("hostUsers") is not False:
+        return []
+    message = "when `hostUsers` is false"
+    return [
+        field.forbidden(f"{path}.{name}", message) for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)
+    ]
+
+
+def _check_names(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for name, check in (
+        ("serviceAccountName", names.dns1123_subdomain),
+        ("nodeName", names.dns1123_subdomain),
+        ("hostname", names.dns1123_label),
+        ("subdomain", names.dns1123_label),
+        ("priorityClassName", names.dns1123_subdomain),
+        ("runtimeClassName", names.dns1123_subdomain),
+    ):
+        value = spec.get(name)
+        if value:
+            causes += [field.invalid(f"{path}.{name}", value, message) for message in check(value)]
+    return causes
+
+
+def _check_deadline(spec: Obj, path: str) -> list[Cause]:
+    seconds = spec.get("activeDeadlineSeconds")
+    if seconds is None or 1 <= seconds <= _MAX_INT32:
+        return []
+    return [field.invalid(f"{path}.activeDeadlineSeconds", seconds, f"must be between 1 and {_MAX_INT32}, inclusive")]
+
+
+def _check_host_aliases(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for i, alias in enumerate(spec.get("hostAliases") or ()):
+        here, ip = f"{path}.hostAliases[{i}]", alias.get("ip") or ""
+        causes += [field.invalid(f"{here}.ip", ip, message) for message in names.ip_address(ip)]
+        for j, name in enumerate(alias.get("hostnames") or ()):
+            messages = names.dns1123_subdomain(name)
+            causes += [field.invalid(f"{here}.hostnames[{j}]", name, message) for message in messages]
+    return causes
+
+
+def _check_rest(spec: Obj, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    preemption = spec.get("preemptionPolicy")
+    if preemption is not None and preemption not in ("PreemptLowerPriority", "Never"):
+        supported = ["Never", "PreemptLowerPriority"]
+        causes.append(field.not_supported(f"{path}.preemptionPolicy", preemption, supported))
+    for name, quantity in (spec.get("overhead") or {}).items():
+        here = f"{path}.overhead[{name}]"
+        causes += check_resource_name(name, here) + check_quantity(name, quantity, here)
+    system = spec.get("os")
+    if system is not None and system.get("name") not in ("linux", "windows"):
+        name = system.get("name") or ""
+        here = f"{path}.os.name"
+        causes.append(field.not_supported(here, name, ["linux", "windows"]) if name else field.required(here))
+    return causes

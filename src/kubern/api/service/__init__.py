@@ -1,0 +1,1 @@
+"""The Service: defaults, what an update keeps, checks and columns."""

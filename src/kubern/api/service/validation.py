@@ -1,0 +1,218 @@
+"""Checks of a Service. Called by the Service resource; paths and wording are upstream's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubern.api import field, names
+from kubern.api.metadata import check_labels
+from kubern.api.podspec.check_probes import port_or_name
+from kubern.api.rules.checks import one_of
+from kubern.api.service.defaults import externally_accessible, has_address
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+_TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
+_PROTOCOLS = ["SCTP", "TCP", "UDP"]
+_DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"]
+_MAX_AFFINITY_SECONDS = 86400
+_ONLY_BALANCER = "may only be used when `type` is 'LoadBalancer'"
+_NOT_EXTERNAL = "may not be set for ExternalName services"
+
+
+def validate_service(service: Obj) -> list[Cause]:
+    """Return what is wrong with a Service."""
+    spec = service.get("spec") or {}
+    causes = _check_type(spec)
+    causes += _check_ports(spec)
+    causes += check_labels(spec.get("selector"), "spec.selector")
+    causes += _check_affinity(spec)
+    causes += _check_addresses(spec)
+    causes += one_of(spec, "type", "spec.", _TYPES)
+    causes += _check_node_ports(spec)
+    causes += _check_duplicate_ports(spec)
+    causes += _check_balancer(spec)
+    return causes + _check_traffic(spec)
+
+
+def validate_service_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what an update may not do: change an address once it is set, or a load balancer's class."""
+    fresh, stored = new.get("spec") or {}, old.get("spec") or {}
+    causes: list[Cause] = []
+    if has_address(fresh) and has_address(stored):
+        now, before = fresh.get("clusterIPs") or [], stored.get("clusterIPs") or []
+        if before and not now:
+            causes.append(field.invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset"))
+        elif before and now[0] != before[0]:
+            causes.append(field.invalid("spec.clusterIPs[0]", now, "may not change once set"))
+    if fresh.get("type") == stored.get("type") == "LoadBalancer":
+        now, before = fresh.get("loadBalancerClass"), stored.get("loadBalancerClass")
+        if now != before:
+            causes.append(field.invalid("spec.loadBalancerClass", now, "may not change once set"))
+    return causes
+
+
+def _check_type(spec: Obj) -> list[Cause]:
+    kind, headless = spec.get("type"), spec.get("clusterIP") == "None"
+    causes: list[Cause] = []
+    if not spec.get("ports") and not headless and kind != "ExternalName":
+        causes.append(field.required("spec.ports"))
+    if headless and kind in ("LoadBalancer", "NodePort"):
+        message = f"may not be set to 'None' for {kind} services"
+        causes.append(field.invalid("spec.clusterIPs[0]", "None", message))
+    if kind != "ExternalName":
+        return causes
+    for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if spec.get(name):
+            causes.append(field.forbidden(f"spec.{name}", _NOT_EXTERNAL))
+    target = (spec.get("externalName") or "").removesuffix(".")
+    if not target:
+        causes.append(field.required("spec.externalName"))
+    causes += [field.invalid("spec.externalName", target, m) for m in names.dns1123_subdomain(target) if target]
+    return causes
+
+
+def _check_ports(spec: Obj) -> list[Cause]:
+    ports = spec.get("ports") or []
+    taken: set[str] = set()
+    causes: list[Cause] = []
+    for i, port in enumerate(ports):
+        path = f"spec.ports[{i}]"
+        causes += _check_port_name(port, path, len(ports) > 1, taken)
+        number = port.get("port") or 0
+        causes += [field.invalid(f"{path}.port", number, message) for message in names.port_number(number)]
+        causes += one_of(port, "protocol", f"{path}.", _PROTOCOLS)
+        causes += port_or_name(port.get("targetPort"), f"{path}.targetPort")
+        application = port.get("appProtocol")
+        if application is not None:
+            messages = names.qualified_name(application)
+            causes += [field.invalid(f"{path}.appProtocol", application, message) for message in messages]
+    return causes
+
+
+def _check_port_name(port: Obj, path: str, needed: bool, taken: set[str]) -> list[Cause]:
+    name = port.get("name") or ""
+    if not name:
+        return [field.required(f"{path}.name")] if needed else []
+    causes = [field.invalid(f"{path}.name", name, message) for message in names.dns1123_label(name)]
+    if name in taken:
+        causes.append(field.duplicate(f"{path}.name", name))
+    taken.add(name)
+    return causes
+
+
+def _check_affinity(spec: Obj) -> list[Cause]:
+    path, affinity, config = (
+        "spec.sessionAffinityConfig",
+        spec.get("sessionAffinity"),
+        spec.get("sessionAffinityConfig"),
+    )
+    causes = one_of(spec, "sessionAffinity", "spec.", ["ClientIP", "None"])
+    if affinity == "None" and config is not None:
+        causes.append(field.forbidden(path, "must not be set when session affinity is None"))
+    if affinity == "ClientIP":
+        seconds = ((config or {}).get("clientIP") or {}).get("timeoutSeconds")
+        if seconds is None:
+            causes.append(field.required(path, "when session affinity type is ClientIP"))
+        elif not 0 < seconds <= _MAX_AFFINITY_SECONDS:
+            message = f"must be greater than 0 and less than {_MAX_AFFINITY_SECONDS}"
+            causes.append(field.invalid(f"{path}.clientIP.timeoutSeconds", seconds, message))
+    return causes
+
+
+def _check_addresses(spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    single, several = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
+    if has_address(spec):
+        if several and several[0] != single:
+            causes.append(field.invalid("spec.clusterIPs", several, "first value must match `clusterIP`"))
+        if len(several) > 2:
+            causes.append(field.invalid("spec.clusterIPs", several, "may only hold up to 2 values"))
+        for i, address in enumerate(several):
+            causes += _check_cluster_address(address, i, several)
+        causes += _check_families(spec)
+    for i, address in enumerate(spec.get("externalIPs") or ()):
+        causes += [field.invalid(f"spec.externalIPs[{i}]", address, message) for message in names.ip_address(address)]
+    return causes
+
+
+def _check_cluster_address(address: str, index: int, several: list[str]) -> list[Cause]:
+    path = f"spec.clusterIPs[{index}]"
+    if address == "None":
+        message = "'None' must be the first and only value"
+        return [field.invalid(path, address, message)] if len(several) > 1 else []
+    if address in several[:index]:
+        return [field.duplicate(path, address)]
+    return [field.invalid(path, address, message) for message in names.ip_address(address)]
+
+
+def _check_families(spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    families, policy = spec.get("ipFamilies") or [], spec.get("ipFamilyPolicy")
+    if policy is not None and policy not in ("SingleStack", "PreferDualStack", "RequireDualStack"):
+        supported = ["SingleStack", "PreferDualStack", "RequireDualStack"]
+        causes.append(field.not_supported("spec.ipFamilyPolicy", policy, supported))
+    for i, family in enumerate(families):
+        if family not in ("IPv4", "IPv6"):
+            causes.append(field.not_supported(f"spec.ipFamilies[{i}]", family, ["IPv4", "IPv6"]))
+        elif family in families[:i]:
+            causes.append(field.duplicate(f"spec.ipFamilies[{i}]", family))
+    return causes
+
+
+def _check_node_ports(spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[Any] = set()
+    for i, port in enumerate(spec.get("ports") or ()):
+        number, path = port.get("nodePort") or 0, f"spec.ports[{i}].nodePort"
+        if not number:
+            continue
+        if spec.get("type") == "ClusterIP":
+            causes.append(field.forbidden(path, "may not be used when `type` is 'ClusterIP'"))
+        if (port.get("protocol"), number) in taken:
+            causes.append(field.duplicate(path, number))
+        taken.add((port.get("protocol"), number))
+    return causes
+
+
+def _check_duplicate_ports(spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    taken: set[Any] = set()
+    for i, port in enumerate(spec.get("ports") or ()):
+        key = (port.get("protocol"), port.get("port"))
+        if key in taken:
+            shown = {
+                "Name": "", "Protocol": key[0], "AppProtocol": None, "Port": key[1], "TargetPort": 0, "NodePort": 0,
+            }  # fmt: skip
+            causes.append(field.duplicate(f"spec.ports[{i}]", shown))
+        taken.add(key)
+    return causes
+
+
+def _check_balancer(spec: Obj) -> list[Cause]:
+    balancer = spec.get("type") == "LoadBalancer"
+    causes: list[Cause] = []
+    for i, block in enumerate(spec.get("loadBalancerSourceRanges") or ()):
+        path = f"spec.loadBalancerSourceRanges[{i}]"
+        causes += [field.invalid(path, block, message) for message in names.cidr(block)]
+    if spec.get("loadBalancerSourceRanges") and not balancer:
+        causes.append(field.forbidden("spec.loadBalancerSourceRanges", _ONLY_BALANCER))
+    if balancer and spec.get("allocateLoadBalancerNodePorts") is None:
+        causes.append(field.required("spec.allocateLoadBalancerNodePorts"))
+    for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+        if not balancer and spec.get(name) is not None:
+            causes.append(field.forbidden(f"spec.{name}", _ONLY_BALANCER))
+    return causes
+
+
+def _check_traffic(spec: Obj) -> list[Cause]:
+    causes: list[Cause] = []
+    outside, inside = spec.get("externalTrafficPolicy"), spec.get("internalTrafficPolicy")
+    if outside and not externally_accessible(spec):
+        message = "may only be set for externally-accessible services"
+        causes.append(field.invalid("spec.externalTrafficPolicy", outside, message))
+    elif externally_accessible(spec):
+        causes += one_of(spec, "externalTrafficPolicy", "spec.", ["Cluster", "Local"])
+    if inside is not None or has_address(spec):
+        causes += one_of(spec, "internalTrafficPolicy", "spec.", ["Cluster", "Local"])
+    return causes + one_of(spec, "trafficDistribution", "spec.", _DISTRIBUTIONS, needed=False)
