@@ -139,6 +139,7 @@ class Api:
 
 
 def _answer(code: int, body: bytes, headers: dict[str, str]) -> Answer:
+    headers = {key.lower(): value for key, value in headers.items()}
     try:
         return Answer(code, json.loads(body), headers)
     except ValueError:
@@ -192,7 +193,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Itera
         process.wait(20)
         process.stdout.close() if process.stdout else None
     assert process.returncode == 0, log.read_text()
-    assert "request failed" not in log.read_text(), log.read_text()
+    assert " E " not in log.read_text(), log.read_text()
 
 
 @pytest.fixture

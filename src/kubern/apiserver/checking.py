@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from kubern.api import field
 from kubern.api.metadata import check_accessories, check_metadata
-from kubern.api.resource import Resource
+from kubern.api.resource import Resource, no_errors
+from kubern.api.schema import Schemas
 from kubern.base.errors import BadRequest, Cause, Invalid
 from kubern.base.json import Obj
 
@@ -28,9 +29,11 @@ def check_kind(obj: Obj, resource: Resource) -> None:
     obj["kind"], obj["apiVersion"] = kind, version
 
 
-def new_causes(obj: Obj, resource: Resource) -> list[Cause]:
-    """Return what is wrong with a new object."""
+def new_causes(obj: Obj, resource: Resource, schemas: Schemas) -> list[Cause]:
+    """Return what is wrong with a new object. A resource without checks of its own is held to its published schema."""
     causes = check_metadata(obj["metadata"], resource.namespaced, resource.validate_name)
+    if resource.validate is no_errors:
+        causes += schemas[resource.schema].missing(obj)
     return [*causes, *resource.validate(obj), *resource.validate_create(obj)]
 
 

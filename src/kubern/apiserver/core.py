@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kubern.api.resource import Resource
+from kubern.api.schema import Schemas
 from kubern.apiserver.admission_chain import AdmissionChain
 from kubern.apiserver.allocation.reservations import Reservations
 from kubern.apiserver.answers import Negotiator
@@ -52,6 +53,7 @@ class Core:
         self.rng = rng
         self.feed = Feed(store, clock)
         self.reservations = Reservations()
+        self.schemas = Schemas()
         self.negotiator = Negotiator()
         self.forms: dict[tuple[str, str, str], Form] = {}
         self.authorizer: Authorizer = allow_all

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from kubern.api import schema
 from kubern.apiserver.body import decode
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
 from kubern.apiserver.core import Core
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import WriteOptions
+from kubern.base.errors import BadRequest
 from kubern.base.json import Obj
 
 
@@ -22,4 +24,20 @@ def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[st
 
 def settle(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str]) -> None:
     """Check types, drop or refuse unknown fields as fieldValidation says, and fill in the defaults."""
-    call.resource.default(obj)
+    resource = call.resource
+    found = schema.settle(core.schemas[resource.schema], obj, resource.kind, resource.version, options.field_validation)
+    warnings += [text for text in found if text not in warnings]
+    resource.default(obj)
+
+
+def read_kind(core: Core, call: Call, definition: str, validation: str = "Warn") -> Obj:
+    """Return the object in the body of a subresource that takes another kind than its object's.
+
+    `definition` is the kind's name among the published ones, e.g. `io.k8s.api.policy.v1.Eviction`. Raises `BadRequest`.
+    """
+    obj = decode(call.request)
+    *_, version, kind = definition.split(".")
+    if obj.get("kind", kind) != kind:
+        raise BadRequest(f'{obj["kind"]} in version "{obj.get("apiVersion")}" cannot be handled as a {kind}')
+    schema.settle(core.schemas[definition], obj, kind, version, validation)
+    return obj

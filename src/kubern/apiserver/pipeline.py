@@ -10,6 +10,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from kubern.api.resource import Resource
 from kubern.apiserver.answers import JSON, Media, error_response, text_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
@@ -135,11 +136,7 @@ class Pipeline:
             if not any(key[:2] == (info.group, info.version) for key in self._core.resources):
                 return text_response(404, "404 page not found\n")
             raise NotFound("the server could not find the requested resource")
-        if resource.namespaced:
-            if not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
-                raise NotFound("the server could not find the requested resource")
-        elif info.namespace and info.resource != "namespaces":
-            raise NotFound("the server could not find the requested resource")
+        _check_shape(resource, info)
         call = Call(request, info, user, resource)
         if info.subresource:
             return self._subresource(call)
@@ -183,3 +180,19 @@ class Pipeline:
             return self._core.negotiator.choose(request.headers.get("accept", ""))._replace(transform="")
         except StatusError:
             return JSON
+
+
+def _check_shape(resource: Resource, info: RequestInfo) -> None:
+    """Raise `NotFound` for a path that no such resource has, `MethodNotAllowed` for one that this verb does not have."""
+    named = info.verb not in ("list", "watch", "deletecollection") and bool(info.name)
+    if resource.namespaced:
+        if not info.namespace and named:
+            raise NotFound("the server could not find the requested resource")
+    elif info.namespace and info.resource != "namespaces":
+        raise NotFound("the server could not find the requested resource")
+    if info.subresource:
+        return
+    homeless = resource.namespaced and not info.namespace and info.verb not in ("get", "list", "watch")
+    misnamed = (info.verb == "create" and named) or (info.verb in ("update", "patch") and not named)
+    if homeless or misnamed:
+        raise MethodNotAllowed("the server does not allow this method on the requested resource")

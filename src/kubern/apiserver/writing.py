@@ -83,7 +83,7 @@ async def _create_once(core: Core, resource: Resource, attributes: Attributes, o
     resource.prepare_create(obj)
     resource.default(obj)
     metadata = obj["metadata"]
-    causes = new_causes(obj, resource)
+    causes = new_causes(obj, resource, core.schemas)
     if causes:
         raise invalid(resource, metadata.get("name", ""), causes)
     await core.admission.validate(attributes)

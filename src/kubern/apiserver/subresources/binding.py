@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 
 from kubern.apiserver.answers import object_response, success
-from kubern.apiserver.body import decode
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
+from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
 from kubern.apiserver.storage import conflict
@@ -21,7 +21,7 @@ from kubern.http.contract import Answer
 async def serve(core: Core, call: Call) -> Answer:
     """Set the pod's node and its PodScheduled condition. Raises `Conflict` for a pod that has a node or is being deleted."""
     options = write_options(call.info, "CreateOptions")
-    binding = decode(call.request)
+    binding = read_kind(core, call, "io.k8s.api.core.v1.Binding")
     check_path(binding, call.resource, call.namespace, call.info.name)
     target = binding.get("target") or {}
     if target.get("kind") not in ("Node", "", None):

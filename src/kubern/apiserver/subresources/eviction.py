@@ -9,9 +9,9 @@ from __future__ import annotations
 import orjson
 
 from kubern.apiserver.answers import object_response, success
-from kubern.apiserver.body import decode
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
+from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.deletion import DeleteRequest, delete, parse
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import check_path
@@ -29,7 +29,7 @@ REFUSAL = "Cannot evict pod as it would violate the pod's disruption budget."
 async def serve(core: Core, call: Call) -> Answer:
     """Delete the pod unless a budget forbids it. Raises `TooManyRequests`, `InternalError` for a pod of two budgets."""
     options = write_options(call.info, "CreateOptions")
-    eviction = decode(call.request)
+    eviction = read_kind(core, call, "io.k8s.api.policy.v1.Eviction")
     check_path(eviction, call.resource, call.namespace, call.info.name)
     request = parse(eviction.get("deleteOptions") or {})
     request = request._replace(dry_run=request.dry_run or options.dry_run)

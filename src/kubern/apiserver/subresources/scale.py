@@ -9,10 +9,11 @@ import orjson
 
 from kubern.api.resource import Resource, ScalePaths
 from kubern.apiserver.answers import object_response
-from kubern.apiserver.body import decode, media_type
+from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import invalid
 from kubern.apiserver.core import Core
+from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.options import write_options
 from kubern.apiserver.patching import merge, parse_patch
 from kubern.apiserver.storage import conflict
@@ -41,9 +42,7 @@ async def _write(core: Core, call: Call) -> Answer:
             media_type(call.request), call.request.body, resource, lambda r, obj, given: merge(obj, given)
         )
     else:
-        body = decode(call.request)
-        if body.get("kind", "Scale") != "Scale":
-            raise BadRequest(f'{body.get("kind")} in version "{body.get("apiVersion")}" cannot be handled as a Scale')
+        body = read_kind(core, call, "io.k8s.api.autoscaling.v1.Scale")
 
         def patch(current: Obj) -> Obj:
             return body

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kubern.apiserver.answers import object_response
-from kubern.apiserver.body import decode
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
+from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.options import write_options
 from kubern.apiserver.storage import conflict, not_found
 from kubern.apiserver.subresource import SubresourceHandler
@@ -24,7 +24,7 @@ def serve(core: Core, call: Call) -> Answer:
     issuer = core.security.issuer
     if issuer is None:
         raise NotFound("the server could not find the requested resource")
-    asked = decode(call.request)
+    asked = read_kind(core, call, "io.k8s.api.authentication.v1.TokenRequest")
     spec = dict(asked.get("spec") or {})
     seconds = spec.get("expirationSeconds") or 3600
     _check_seconds(seconds)
