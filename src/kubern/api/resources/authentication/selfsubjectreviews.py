@@ -1,8 +1,9 @@
-"""SelfSubjectReview: its facts, defaults, checks and columns."""
+"""SelfSubjectReview: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import Resource
+from kubern.api.rules import cells
 
 RESOURCE = Resource(
     group="authentication.k8s.io",
@@ -14,4 +15,5 @@ RESOURCE = Resource(
     schema="io.k8s.api.authentication.v1.SelfSubjectReview",
     verbs=("create",),
     stored=False,
+    columns=(cells.NAME, cells.CREATED_AT),
 )

@@ -1,8 +1,9 @@
-"""TokenReview: its facts, defaults, checks and columns."""
+"""TokenReview: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import Resource
+from kubern.api.rules import cells
 
 RESOURCE = Resource(
     group="authentication.k8s.io",
@@ -14,4 +15,5 @@ RESOURCE = Resource(
     schema="io.k8s.api.authentication.v1.TokenReview",
     verbs=("create",),
     stored=False,
+    columns=(cells.NAME, cells.CREATED_AT),
 )

@@ -1,8 +1,9 @@
-"""SelfSubjectRulesReview: its facts, defaults, checks and columns."""
+"""SelfSubjectRulesReview: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import Resource
+from kubern.api.rules import cells
 
 RESOURCE = Resource(
     group="authorization.k8s.io",
@@ -14,4 +15,5 @@ RESOURCE = Resource(
     schema="io.k8s.api.authorization.v1.SelfSubjectRulesReview",
     verbs=("create",),
     stored=False,
+    columns=(cells.NAME, cells.CREATED_AT),
 )

@@ -1,8 +1,31 @@
-"""RuntimeClass: its facts, defaults, checks and columns."""
+"""RuntimeClass: its facts, checks and columns."""
 
 from __future__ import annotations
 
-from kubern.api.resource import Resource
+from kubern.api import names
+from kubern.api.resource import Column, Resource
+from kubern.api.rules import cells
+from kubern.api.rules.checks import immutable, named
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+
+def validate(obj: Obj) -> list[Cause]:
+    """Return what is wrong with a RuntimeClass."""
+    return named(obj.get("handler"), "handler", names.dns1123_label)
+
+
+def validate_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what may not be changed: the handler."""
+    return immutable(new.get("handler"), old.get("handler"), "handler")
+
+
+COLUMNS: tuple[Column, ...] = (
+    cells.NAME,
+    cells.text("Handler", "handler", "The container runtime's name for it."),
+    cells.AGE,
+)
+
 
 RESOURCE = Resource(
     group="node.k8s.io",
@@ -12,4 +35,7 @@ RESOURCE = Resource(
     singular="runtimeclass",
     namespaced=False,
     schema="io.k8s.api.node.v1.RuntimeClass",
+    columns=COLUMNS,
+    validate=validate,
+    validate_update=validate_update,
 )

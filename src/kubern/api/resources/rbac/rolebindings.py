@@ -11,7 +11,7 @@ from kubern.base.json import Obj
 
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a RoleBinding."""
-    return check_binding(obj, ("ClusterRole", "Role"))
+    return check_binding(obj, ("Role", "ClusterRole"))
 
 
 RESOURCE = Resource(

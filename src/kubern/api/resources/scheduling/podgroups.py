@@ -1,8 +1,9 @@
-"""PodGroup: its facts, defaults, checks and columns."""
+"""PodGroup: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import STATUS, Resource
+from kubern.api.rules import cells
 
 RESOURCE = Resource(
     group="scheduling.k8s.io",
@@ -13,4 +14,5 @@ RESOURCE = Resource(
     namespaced=True,
     schema="io.k8s.api.scheduling.v1alpha2.PodGroup",
     subresources=(STATUS,),
+    columns=(cells.NAME, cells.CREATED_AT),
 )

@@ -1,8 +1,9 @@
-"""Workload: its facts, defaults, checks and columns."""
+"""Workload: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import Resource
+from kubern.api.rules import cells
 
 RESOURCE = Resource(
     group="scheduling.k8s.io",
@@ -12,4 +13,5 @@ RESOURCE = Resource(
     singular="workload",
     namespaced=True,
     schema="io.k8s.api.scheduling.v1alpha2.Workload",
+    columns=(cells.NAME, cells.CREATED_AT),
 )

@@ -1,8 +1,9 @@
-"""StorageVersionMigration: its facts, defaults, checks and columns."""
+"""StorageVersionMigration: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import STATUS, Resource
+from kubern.api.rules import cells
 
 RESOURCE = Resource(
     group="storagemigration.k8s.io",
@@ -13,4 +14,5 @@ RESOURCE = Resource(
     namespaced=False,
     schema="io.k8s.api.storagemigration.v1beta1.StorageVersionMigration",
     subresources=(STATUS,),
+    columns=(cells.NAME, cells.CREATED_AT),
 )

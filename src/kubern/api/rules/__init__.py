@@ -1,0 +1,1 @@
+"""Defaults, checks and cells that several resources' declarations share. Pure functions over JSON-shaped objects."""
