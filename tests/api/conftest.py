@@ -74,12 +74,13 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate_file, key_file = self.directory / f"{file}.crt", self.directory / f"{file}.key"
         certificate_file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-        key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+        key_file.write_bytes(_private(key))
         return certificate_file, key_file
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
 def _usage(*, sign: bool) -> x509.KeyUsage:
@@ -170,10 +171,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def api(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Api]:
     directory = tmp_path_factory.mktemp("apiserver")
     serving = authority.issue("serving", "kube-apiserver", server=True)
+    signing = directory / "sa.key"
+    signing.write_bytes(_private(ec.generate_private_key(ec.SECP256R1())))
     admin = authority.issue("admin", "admin", ("system:masters",))
     command = [
         sys.executable, "-m", "kubern", "apiserver", "--secure-port=0", "--bind-address=127.0.0.1", f"--data-dir={directory}",
         f"--tls-cert-file={serving[0]}", f"--tls-private-key-file={serving[1]}", f"--client-ca-file={authority.file}",
+        f"--service-account-signing-key-file={signing}", f"--service-account-key-file={signing}",
     ]  # fmt: skip
     log = directory / "log"
     with log.open("w") as errors:
