@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from kubern.api.resource import Resource
 from kubern.apiserver.cache import Match
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.options import ListOptions
-from kubern.base.json import Obj
+from kubern.apiserver.selector_text import Test, field_tests, label_tests
+from kubern.base.errors import BadRequest
 
 
 def matcher(resource: Resource, options: ListOptions, namespace: str = "") -> Match | None:
@@ -20,12 +21,10 @@ def matcher(resource: Resource, options: ListOptions, namespace: str = "") -> Ma
     if namespace:
         prefix = f"{namespace}/"
         tests.append(lambda entry: entry.key.startswith(prefix))
-    if options.label_selector:
-        pairs = [tuple(t.split("=", 1)) for t in options.label_selector.replace("==", "=").split(",")]
-        tests.append(lambda entry: all(entry.labels.get(k) == v for k, v in pairs))
     if options.field_selector:
-        fpairs = [tuple(t.split("=", 1)) for t in options.field_selector.replace("==", "=").split(",")]
-        tests.append(lambda entry: all(entry.fields.get(k) == v for k, v in fpairs))
+        tests += [_on_fields(test) for test in field_tests(options.field_selector, _known(resource))]
+    if options.label_selector:
+        tests += [_on_labels(test) for test in label_tests(options.label_selector)]
     if not tests:
         return None
     if len(tests) == 1:
@@ -37,24 +36,23 @@ def matcher(resource: Resource, options: ListOptions, namespace: str = "") -> Ma
     return all_of
 
 
-def object_selector(selector: Obj | None) -> Callable[[Mapping[str, str]], bool]:
-    """Return the test of a label selector given as an object; None selects nothing."""
-    if selector is None:
-        return lambda labels: False
-    wanted = dict(selector.get("matchLabels") or {})
-    expressions = list(selector.get("matchExpressions") or ())
-    return lambda labels: (
-        all(labels.get(k) == v for k, v in wanted.items()) and all(_meets(labels, e) for e in expressions)
-    )
+def _on_labels(test: Test) -> Match:
+    return lambda entry: test(entry.labels)
 
 
-def _meets(labels: Mapping[str, str], expression: Obj) -> bool:
-    key, values = expression["key"], expression.get("values") or ()
-    match expression["operator"]:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-    return key not in labels
+def _on_fields(test: Test) -> Match:
+    return lambda entry: test(entry.fields)
+
+
+def _known(resource: Resource) -> Callable[[str], str]:
+    """Return the check of a field's name: upstream offers two fields of every resource and a few more of some."""
+    offered = resource.fields({"metadata": {}, "spec": {}, "status": {}})
+
+    def check(name: str) -> str:
+        if name == "metadata.name" or name in offered or (name == "metadata.namespace" and resource.namespaced):
+            return name
+        if offered:
+            raise BadRequest(f"field label not supported: {name}")
+        raise BadRequest(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+
+    return check

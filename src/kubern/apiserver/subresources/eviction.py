@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import orjson
 
+from kubern.api.selectors import selects
 from kubern.apiserver.answers import object_response, success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
@@ -16,7 +17,6 @@ from kubern.apiserver.deletion import DeleteRequest, delete, parse
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
-from kubern.apiserver.selection import object_selector
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.clock import rfc3339
 from kubern.base.errors import Cause, InternalError, TooManyRequests
@@ -70,7 +70,7 @@ def _unhealthy_allowed(budget: Obj, pod: Obj) -> bool:
 def budgets_of(core: Core, pod: Entry) -> list[Entry]:
     """Return the budgets whose selector holds the pod."""
     budgets = core.storage_of("poddisruptionbudgets", "policy").cache.select(pod.namespace)
-    return [b for b in budgets if object_selector(b.obj()["spec"].get("selector"))(pod.labels)]
+    return [b for b in budgets if selects(b.obj()["spec"].get("selector"), pod.labels)]
 
 
 async def _count(core: Core, budget: Entry, pod: str, request: DeleteRequest) -> None:
