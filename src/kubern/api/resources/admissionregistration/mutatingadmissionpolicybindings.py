@@ -1,8 +1,9 @@
-"""MutatingAdmissionPolicyBinding: its facts, defaults, checks and columns."""
+"""MutatingAdmissionPolicyBinding: its facts."""
 
 from __future__ import annotations
 
 from kubern.api.resource import OtherVersion, Resource
+from kubern.api.rules.policies import BINDING_COLUMNS, check_binding, default_binding
 
 RESOURCE = Resource(
     group="admissionregistration.k8s.io",
@@ -18,4 +19,7 @@ RESOURCE = Resource(
     ),
     categories=("api-extensions",),
     generation=True,
+    columns=BINDING_COLUMNS,
+    default=default_binding,
+    validate=check_binding,
 )

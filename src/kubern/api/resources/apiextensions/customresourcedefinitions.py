@@ -2,7 +2,134 @@
 
 from __future__ import annotations
 
-from kubern.api.resource import STATUS, Resource
+from kubern.api import field, names
+from kubern.api.resource import STATUS, Column, Resource
+from kubern.api.rules import cells
+from kubern.api.rules.checks import immutable, named, one_of
+from kubern.api.rules.values import at, fill_empty, items, part, section
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+
+def default(obj: Obj) -> None:
+    """Fill a definition: names made from the kind, no conversion, webhooks on port 443."""
+    spec = section(obj, "spec")
+    given = section(spec, "names")
+    kind = given.get("kind") or ""
+    if kind:
+        fill_empty(given, singular=kind.lower(), listKind=f"{kind}List")
+    conversion = section(spec, "conversion")
+    fill_empty(conversion, strategy="None")
+    service = at(conversion, "webhook.clientConfig.service")
+    if service is not None:
+        fill_empty(service, port=443)
+
+
+def prepare_create(obj: Obj) -> None:
+    """Remember in which versions objects may have been stored."""
+    obj["status"] = {"storedVersions": _stored(obj)}
+
+
+def prepare_update(new: Obj, old: Obj) -> None:
+    """Remember one more version when another one became the storage version."""
+    status = dict(old.get("status") or {})
+    known = status.get("storedVersions") or []
+    new["status"] = status | {"storedVersions": known + [name for name in _stored(new) if name not in known]}
+
+
+def validate(obj: Obj) -> list[Cause]:
+    """Return what is wrong with a definition, its versions' schemas aside."""
+    spec, name = part(obj, "spec"), obj["metadata"].get("name") or ""
+    group, plural = spec.get("group") or "", at(spec, "names.plural") or ""
+    causes = []
+    if name != f"{plural}.{group}":
+        causes.append(field.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
+    causes += _check_group(group, "spec.group")
+    causes += one_of(spec, "scope", "spec.", ("Cluster", "Namespaced"))
+    causes += _check_versions(spec.get("versions") or [], "spec.versions")
+    causes += _check_names(part(spec, "names"), "spec.names")
+    return causes + _check_conversion(part(spec, "conversion"), "spec.conversion")
+
+
+def validate_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what may not be changed: the group and plural always, scope and kind once the names are accepted."""
+    now, was = part(new, "spec"), part(old, "spec")
+    causes = immutable(now.get("group"), was.get("group"), "spec.group")
+    causes += immutable(at(now, "names.plural"), at(was, "names.plural"), "spec.names.plural")
+    if _established(old):
+        causes += immutable(now.get("scope"), was.get("scope"), "spec.scope")
+        causes += immutable(at(now, "names.kind"), at(was, "names.kind"), "spec.names.kind")
+    return causes
+
+
+def _established(obj: Obj) -> bool:
+    found = (c for _, c in items(obj, "status.conditions"))
+    return any(c.get("type") == "Established" and c.get("status") == "True" for c in found)
+
+
+def _stored(obj: Obj) -> list[str]:
+    return [version.get("name") or "" for _, version in items(obj, "spec.versions") if version.get("storage")]
+
+
+def _check_group(group: str, path: str) -> list[Cause]:
+    if not group:
+        return [field.required(path, "")]
+    causes = named(group, path, names.dns1123_subdomain)
+    if "." not in group:
+        causes.append(field.invalid(path, group, "should be a domain with at least one dot"))
+    return causes
+
+
+def _check_versions(versions: list[Obj], path: str) -> list[Cause]:
+    causes, seen = [], set()
+    for i, version in enumerate(versions):
+        name, here = version.get("name") or "", f"{path}[{i}]"
+        if name in seen:
+            causes.append(field.invalid(here, name, "must contain unique version names"))
+        seen.add(name)
+        causes += named(name, f"{here}.name", names.dns1035_label)
+        if at(version, "schema.openAPIV3Schema") is None:
+            causes.append(field.required(f"{here}.schema.openAPIV3Schema", "schemas are required"))
+    if sum(bool(version.get("storage")) for version in versions) != 1:
+        causes.append(field.invalid(path, versions, "must have exactly one version marked as storage version"))
+    return causes
+
+
+def _check_names(given: Obj, path: str) -> list[Cause]:
+    causes = []
+    for name in ("plural", "singular", "kind", "listKind"):
+        value = given.get(name) or ""
+        if not value:
+            causes.append(field.required(f"{path}.{name}", ""))
+            continue
+        causes += [field.invalid(f"{path}.{name}", value, message) for message in names.dns1035_label(value.lower())]
+    for key in ("shortNames", "categories"):
+        for i, value in items(given, key):
+            causes += named(value, f"{path}.{key}[{i}]", names.dns1035_label)
+    if given.get("kind") and given.get("kind") == given.get("listKind"):
+        message = "kind and listKind may not be the same"
+        causes.append(field.invalid(f"{path}.listKind", given["listKind"], message))
+    return causes
+
+
+def _check_conversion(conversion: Obj, path: str) -> list[Cause]:
+    causes = one_of(conversion, "strategy", f"{path}.", ("None", "Webhook"))
+    webhook = conversion.get("webhook")
+    if conversion.get("strategy") == "None" and webhook is not None:
+        message = 'should not be set when strategy is not set to "Webhook"'
+        causes.append(field.forbidden(f"{path}.webhook", message))
+    if conversion.get("strategy") != "Webhook":
+        return causes
+    if at(webhook, "clientConfig") is None:
+        message = 'required when strategy is set to "Webhook"'
+        causes.append(field.required(f"{path}.webhook.clientConfig", message))
+    if not at(webhook, "conversionReviewVersions"):
+        causes.append(field.required(f"{path}.webhook.conversionReviewVersions", ""))
+    return causes
+
+
+COLUMNS: tuple[Column, ...] = (cells.NAME, cells.CREATED_AT)
+
 
 RESOURCE = Resource(
     group="apiextensions.k8s.io",
@@ -17,4 +144,10 @@ RESOURCE = Resource(
     subresources=(STATUS,),
     generation=True,
     storage_prefix="apiextensions.k8s.io/customresourcedefinitions",
+    columns=COLUMNS,
+    default=default,
+    prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    validate=validate,
+    validate_update=validate_update,
 )

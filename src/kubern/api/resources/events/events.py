@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from kubern.api.resource import Conversion, Resource
+from dataclasses import replace
+
+from kubern.api import field, names
+from kubern.api.resource import Conversion
+from kubern.api.resources.core.events import RESOURCE as CORE
+from kubern.api.rules.checks import named
+from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
 # events.k8s.io name -> name in the stored core/v1 form; everything else is called the same in both.
@@ -15,6 +21,45 @@ _RENAMED = {
     "deprecatedLastTimestamp": "lastTimestamp",
     "deprecatedCount": "count",
 }
+
+
+_MAX_TEXT = 128
+_MAX_NOTE = 1024
+
+
+def validate(obj: Obj) -> list[Cause]:
+    """Return what is wrong with an Event in its stored form: this group asks for more than the core group."""
+    causes = CORE.validate(obj)
+    if not obj.get("eventTime"):
+        causes.append(field.required("eventTime", ""))
+    causes += _check_series(obj.get("series"))
+    controller = obj.get("reportingComponent") or ""
+    if controller:
+        causes += named(controller, "reportingController", names.qualified_name)
+    for name, value in (
+        ("reportingController", controller),
+        *((n, obj.get(n)) for n in ("reportingInstance", "action", "reason")),
+    ):
+        if not value:
+            causes.append(field.required(name, ""))
+        elif len(value) > _MAX_TEXT:
+            causes.append(field.invalid(name, "", f"can have at most {_MAX_TEXT} characters"))
+    if len(obj.get("message") or "") > _MAX_NOTE:
+        causes.append(field.invalid("message", "", f"can have at most {_MAX_NOTE} characters"))
+    if obj.get("type") not in ("Normal", "Warning"):
+        causes.append(field.invalid("type", "", f"has invalid value: {obj.get('type') or ''}"))
+    return causes
+
+
+def _check_series(series: Obj | None) -> list[Cause]:
+    if series is None:
+        return []
+    causes = []
+    if (series.get("count") or 0) < 2:
+        causes.append(field.invalid("series.count", "", "should be at least 2"))
+    if not series.get("lastObservedTime"):
+        causes.append(field.required("series.lastObservedTime", ""))
+    return causes
 
 
 def to_core(obj: Obj) -> None:
@@ -31,16 +76,14 @@ def from_core(obj: Obj) -> None:
             obj[new] = obj.pop(old)
 
 
-RESOURCE = Resource(
+# Columns and selectable fields are the core group's: they see the stored form.
+RESOURCE = replace(
+    CORE,
     group="events.k8s.io",
     version="v1",
-    kind="Event",
-    plural="events",
-    singular="event",
-    namespaced=True,
     schema="io.k8s.api.events.v1.Event",
-    short_names=("ev",),
     storage_version=False,
     storage_prefix="events",
     conversion=Conversion(to_core, from_core),
+    validate=validate,
 )

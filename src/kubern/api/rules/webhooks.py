@@ -1,0 +1,127 @@
+"""Admission webhooks: the defaults and checks that validating and mutating configurations share."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from kubern.api import field, names
+from kubern.api.rules.admission_rules import (
+    FAILURE_POLICIES,
+    MATCH_POLICIES,
+    check_conditions,
+    check_rule,
+    check_selectors,
+    default_rules,
+)
+from kubern.api.rules.checks import named, one_of
+from kubern.api.rules.values import fill, items
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+_REVIEW_VERSIONS = ("v1", "v1beta1")
+_SIDE_EFFECTS = ("None", "NoneOnDryRun")
+
+
+def default_webhooks(obj: Obj) -> None:
+    """Fill the webhooks of a configuration: one that fails refuses the request, after ten seconds."""
+    for _, webhook in items(obj, "webhooks"):
+        fill(webhook, failurePolicy="Fail", matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
+        fill(webhook, timeoutSeconds=10)
+        service = (webhook.get("clientConfig") or {}).get("service")
+        if service is not None:
+            fill(service, port=443)
+        default_rules(webhook.get("rules"))
+
+
+def check_webhooks(obj: Obj) -> list[Cause]:
+    """Return what is wrong with the webhooks of a configuration."""
+    causes, seen = [], set()
+    for i, webhook in items(obj, "webhooks"):
+        name = webhook.get("name") or ""
+        causes += _check_webhook(webhook, f"webhooks[{i}]")
+        if name in seen:
+            causes.append(field.duplicate(f"webhooks[{i}].name", name))
+        seen.add(name)
+    return causes
+
+
+def _check_webhook(webhook: Obj, path: str) -> list[Cause]:
+    causes = _check_name(webhook.get("name") or "", f"{path}.name")
+    for i, rule in items(webhook, "rules"):
+        causes += check_rule(rule, f"{path}.rules[{i}]")
+    causes += one_of(webhook, "failurePolicy", f"{path}.", FAILURE_POLICIES, needed=False)
+    causes += one_of(webhook, "matchPolicy", f"{path}.", MATCH_POLICIES, needed=False)
+    causes += one_of(webhook, "sideEffects", f"{path}.", _SIDE_EFFECTS)
+    causes += one_of(webhook, "reinvocationPolicy", f"{path}.", ("IfNeeded", "Never"), needed=False)
+    seconds = webhook.get("timeoutSeconds")
+    if seconds is not None and not 1 <= seconds <= 30:
+        message = "the timeout value must be between 1 and 30 seconds"
+        causes.append(field.invalid(f"{path}.timeoutSeconds", seconds, message))
+    causes += check_selectors(webhook, path)
+    causes += _check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
+    causes += _check_versions(webhook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
+    return causes + check_conditions(webhook, f"{path}.")
+
+
+def _check_name(name: str, path: str) -> list[Cause]:
+    if not name:
+        return [field.required(path, "")]
+    causes = named(name, path, names.dns1123_subdomain)
+    if len(name.split(".")) < 3:
+        causes.append(field.invalid(path, name, "should be a domain with at least three segments separated by dots"))
+    return causes
+
+
+def _check_versions(versions: list[str], path: str) -> list[Cause]:
+    if not versions:
+        return [field.required(path, f"must specify one of {', '.join(_REVIEW_VERSIONS)}")]
+    causes = []
+    for i, version in enumerate(versions):
+        if version in versions[:i]:
+            causes.append(field.invalid(f"{path}[{i}]", version, "duplicate version"))
+        causes += named(version, f"{path}[{i}]", names.dns1035_label)
+    if not set(versions) & set(_REVIEW_VERSIONS):
+        message = f"must include at least one of {', '.join(_REVIEW_VERSIONS)}"
+        causes.append(field.invalid(path, versions, message))
+    return causes
+
+
+def _check_client(client: Obj, path: str) -> list[Cause]:
+    url, service = client.get("url"), client.get("service")
+    if (url is None) == (service is None):
+        return [field.required(path, "exactly one of url or service is required")]
+    if service is None:
+        return _check_url(url or "", f"{path}.url")
+    causes = [
+        field.required(f"{path}.service.{n}", f"service {n} is required")
+        for n in ("name", "namespace")
+        if not service.get(n)
+    ]
+    port, here = service.get("port"), f"{path}.service.port"
+    if names.port_number(port):
+        causes.append(field.invalid(here, port, "port is not valid: must be between 1 and 65535, inclusive"))
+    target = service.get("path")
+    if target is not None and not target.startswith("/"):
+        causes.append(field.invalid(f"{path}.service.path", target, "must start with a '/'"))
+    return causes
+
+
+def _check_url(url: str, path: str) -> list[Cause]:
+    form = "; desired format: https://host[/path]"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        return [field.required(path, f"url must be a valid URL: {error}{form}")]
+    causes = []
+    if parts.scheme != "https":
+        causes.append(field.invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{form}"))
+    if not parts.netloc:
+        causes.append(field.invalid(path, parts.netloc, f"host must be specified{form}"))
+    for part, what in (
+        (parts.username, "user information is"),
+        (parts.query, "query parameters are"),
+        (parts.fragment, "fragments are"),
+    ):
+        if part:
+            causes.append(field.invalid(path, part, f"{what} not permitted in the URL"))
+    return causes
