@@ -6,7 +6,7 @@ Called by the pod specification's checks; node selector terms also by persistent
 from __future__ import annotations
 
 from kubern.api import field, names
-from kubern.api.rules.label_selectors import check_label_selector
+from kubern.api.selectors import check_label_selector
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 

@@ -15,9 +15,9 @@ from kubern.api.resources.core.persistentvolumes import (
 )
 from kubern.api.rules.cells import AGE, NAME, column, text
 from kubern.api.rules.checks import one_of
-from kubern.api.rules.label_selectors import check_label_selector
 from kubern.api.rules.quantities import store_maps
 from kubern.api.rules.values import at, fill, fill_empty
+from kubern.api.selectors import check_label_selector
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 from kubern.base.quantity import canonical, parse
