@@ -12,6 +12,7 @@ import orjson
 
 from kubern.api import field
 from kubern.api.podspec.containers import is_sidecar
+from kubern.api.podspec.qos import qos_class
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -243,12 +244,13 @@ def prepare_resize_update(new: Obj, old: Obj) -> None:
                     _put_back(container, asked[container["name"]], part)
 
 
-def validate_resize_update(new: Obj, old: Obj, class_before: str, class_after: str) -> list[Cause]:
+def validate_resize_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what an update through `/resize` may not do: change the class of service, or other resources than cpu and memory."""
     causes: list[Cause] = []
-    if class_before != class_after:
+    now_class = qos_class(new["spec"])
+    if now_class != qos_class(old["spec"]):
         message = "Pod QOS Class may not change as a result of resizing"
-        causes.append(field.invalid("spec", class_after, message))
+        causes.append(field.invalid("spec", now_class, message))
     for name in ("containers", "initContainers"):
         for i, (now, before) in enumerate(zip(new["spec"].get(name) or (), old["spec"].get(name) or (), strict=True)):
             if _other_resources(now) != _other_resources(before):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from kubern.api.podspec.update import prepare_ephemeral_update, validate_ephemeral_update
 from kubern.api.resource import Resource
 from kubern.apiserver.replacing import replacing
-from kubern.apiserver.strategy import Strategy, take_back
+from kubern.apiserver.strategy import Strategy
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -15,31 +14,10 @@ from kubern.base.json import Obj
 def strategy(resource: Resource) -> Strategy:
     """Only spec.ephemeralContainers is taken from the request."""
 
-    def prepare(new: Obj, old: Obj) -> None:
-        wanted = (new.get("spec") or {}).get("ephemeralContainers")
-        new["spec"] = dict(old["spec"]) | ({"ephemeralContainers": wanted} if wanted else {})
-        take_back(new, old, "status")
+    def validate(new: Obj, old: Obj) -> list[Cause]:
+        return [*resource.validate(new), *validate_ephemeral_update(new, old)]
 
-    return Strategy("ephemeralcontainers", prepare, lambda new, old: [*validate(new, old), *resource.validate(new)])
-
-
-def validate(new: Obj, old: Obj) -> list[Cause]:
-    """Find ephemeral containers that were removed or changed."""
-    wanted = {container["name"]: container for container in _containers(new)}
-    causes = []
-    for index, container in enumerate(_containers(old)):
-        field = f"spec.ephemeralContainers[{index}]"
-        if container["name"] not in wanted:
-            text = f'Forbidden: existing ephemeral containers "{container["name"]}" may not be removed'
-            causes.append(Cause("FieldValueForbidden", text, "spec.ephemeralContainers"))
-        elif wanted[container["name"]] != container:
-            text = f'Forbidden: existing ephemeral containers "{container["name"]}" may not be changed'
-            causes.append(Cause("FieldValueForbidden", text, field))
-    return causes
-
-
-def _containers(pod: Obj) -> list[Any]:
-    return list(pod["spec"].get("ephemeralContainers") or ())
+    return Strategy("ephemeralcontainers", prepare_ephemeral_update, validate)
 
 
 SUBRESOURCE = SubresourceHandler("ephemeralcontainers", replacing(strategy), ("pods",))

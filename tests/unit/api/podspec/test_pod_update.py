@@ -113,13 +113,26 @@ def test_ephemeral_containers_are_only_added() -> None:
 
 
 def test_resize_takes_resources_only() -> None:
-    old = pod()
-    new = changed(old, lambda spec: spec["containers"][0].update(image="other", resources={"limits": {"cpu": "2"}}))
+    old = pod(containers=[{"name": "c", "image": "i:1", "resources": {"requests": {"cpu": "1"}}}])
+    more = {"requests": {"cpu": "2"}}
+    new = changed(old, lambda spec: spec["containers"][0].update(image="other", resources=more))
     prepare_resize_update(new, old)
-    assert new["spec"]["containers"] == [{"name": "c", "image": "i:1", "resources": {"limits": {"cpu": "2"}}}]
-    assert validate_resize_update(new, old, "Burstable", "Burstable") == []
-    messages = [cause.message for cause in validate_resize_update(new, old, "BestEffort", "Burstable")]
-    assert messages == ['Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing']
+    assert new["spec"]["containers"] == [{"name": "c", "image": "i:1", "resources": more}]
+    assert validate_resize_update(new, old) == []
+
+
+def test_resize_keeps_the_class_of_service_and_other_resources() -> None:
+    old = pod(containers=[{"name": "c", "image": "i:1", "resources": {"requests": {"cpu": "1"}}}])
+    none = changed(old, lambda spec: spec["containers"][0].update(resources={}))
+    assert [cause.message for cause in validate_resize_update(none, old)] == [
+        'Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing'
+    ]
+    disk = changed(
+        old, lambda spec: spec["containers"][0]["resources"]["requests"].update({"ephemeral-storage": "1Gi"})
+    )
+    assert [(cause.field, cause.message) for cause in validate_resize_update(disk, old)] == [
+        ("spec.containers[0].resources", "Forbidden: only cpu and memory resources are mutable")
+    ]
 
 
 def test_a_difference_names_each_changed_field() -> None:
