@@ -90,7 +90,7 @@ class Discovery:
             for version in versions:
                 found = [_aggregated_resource(resource) for resource in self._of(group, version)]
                 described.append({"version": version, "resources": found, "freshness": "Current"})
-            metadata: Obj = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
+            metadata: Obj = {"name": group} if group else {}
             items.append({"metadata": metadata, "versions": described})
         return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 

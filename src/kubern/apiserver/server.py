@@ -47,7 +47,7 @@ class ApiServer:
         clock: Clock,
         rng: random.Random | None = None,
     ) -> None:
-        self.core = Core(store, resources, config, clock, rng or random.SystemRandom())
+        self.core = Core(store, resources, config, clock, rng or random.Random())
         plugins = scan(admission, "ADMISSION", Admission)
         self.core.admission = AdmissionChain(p for p in plugins if p.name not in config.disable_admission_plugins)
         self.core.security = secure(self.core)

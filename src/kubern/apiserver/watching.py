@@ -119,9 +119,15 @@ class Broadcaster:
     def _schedule(self) -> None:
         if not self._scheduled and (self._fresh or self._jobs):
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._pump)
+            asyncio.get_running_loop().call_soon(self.pump)
 
-    def _pump(self) -> None:
+    @property
+    def busy(self) -> bool:
+        """Whether something has still to be sent."""
+        return bool(self._fresh or self._jobs)
+
+    def pump(self) -> None:
+        """Send a slice of what has to be sent; the loop calls it until nothing is left."""
         self._scheduled = False
         self._collect()
         self._deliver(SLICE)

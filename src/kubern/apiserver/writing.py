@@ -81,7 +81,6 @@ async def _create_once(core: Core, resource: Resource, attributes: Attributes, o
     if resource.status_reset and any(sub.name == "status" for sub in resource.subresources):
         obj.pop("status", None)
     resource.prepare_create(obj)
-    resource.default(obj)
     metadata = obj["metadata"]
     causes = new_causes(obj, resource, core.schemas)
     if causes:
