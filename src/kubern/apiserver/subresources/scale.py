@@ -15,7 +15,7 @@ from kubern.apiserver.checking import invalid
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.options import write_options
-from kubern.apiserver.patching import merge, parse_patch
+from kubern.apiserver.patching import parse_patch
 from kubern.apiserver.storage import conflict
 from kubern.apiserver.strategy import main_strategy
 from kubern.apiserver.subresource import SubresourceHandler
@@ -23,6 +23,8 @@ from kubern.apiserver.writing import replace
 from kubern.base.errors import BadRequest, Cause
 from kubern.base.json import Obj
 from kubern.http.contract import Answer
+
+SCALE = "io.k8s.api.autoscaling.v1.Scale"
 
 
 def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
@@ -38,11 +40,9 @@ async def _write(core: Core, call: Call) -> Answer:
     options = write_options(call.info, "UpdateOptions")
     resource, paths = call.resource, _paths(call.resource)
     if call.request.method == "PATCH":
-        patch = parse_patch(
-            media_type(call.request), call.request.body, resource, lambda r, obj, given: merge(obj, given)
-        )
+        patch = parse_patch(media_type(call.request), call.request.body, core.schemas[SCALE].type)
     else:
-        body = read_kind(core, call, "io.k8s.api.autoscaling.v1.Scale")
+        body = read_kind(core, call, SCALE)
 
         def patch(current: Obj) -> Obj:
             return body

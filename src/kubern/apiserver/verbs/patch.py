@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import orjson
 
-from kubern.api.resource import Resource
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
@@ -12,7 +11,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import settle
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
-from kubern.apiserver.patching import merge, parse_patch
+from kubern.apiserver.patching import parse_patch
 from kubern.apiserver.strategy import Strategy, main_strategy
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.writing import replace
@@ -30,7 +29,7 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     """Apply the patch to what `strategy` lets this path touch."""
     options = write_options(call.info, "PatchOptions")
     warnings: list[str] = []
-    patch = parse_patch(media_type(call.request), call.request.body, call.resource, _strategic)
+    patch = parse_patch(media_type(call.request), call.request.body, core.schemas[call.resource.schema].type)
 
     async def transform(old: Obj) -> Obj:
         new: Obj = orjson.loads(orjson.dumps(patch(old)))
@@ -43,11 +42,6 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
 
     written = await replace(core, call, transform, strategy, options, warnings)
     return written.response(core, call, list(dict.fromkeys(warnings)))
-
-
-def _strategic(resource: Resource, obj: Obj, patch: Obj) -> Obj:
-    merged: Obj = merge(obj, patch)
-    return merged
 
 
 VERB = Verb("patch", serve)
