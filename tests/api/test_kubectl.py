@@ -49,3 +49,55 @@ def test_missing_pod_is_named(api: Any, namespace: str) -> None:
 @pytest.mark.parametrize("words", [("version",), ("api-resources",), ("api-versions",), ("get", "namespaces")])
 def test_read_only_commands(api: Any, words: tuple[str, ...]) -> None:
     assert run(api, *words)
+
+
+def deployment(replicas: int, image: str) -> str:
+    labels = {"app": "web"}
+    containers = [{"name": "web", "image": image}, {"name": "side", "image": "side:1"}]
+    return json.dumps(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+            },
+        }
+    )
+
+
+def test_apply_merges_what_changed(api: Any, namespace: str) -> None:
+    apply = ("-n", namespace, "apply", "--validate=ignore", "-f", "-")
+    assert run(api, *apply, stdin=deployment(1, "web:1")) == "deployment.apps/web created\n"
+    assert run(api, *apply, stdin=deployment(1, "web:1")) == "deployment.apps/web unchanged\n"
+    assert run(api, *apply, stdin=deployment(3, "web:2")) == "deployment.apps/web configured\n"
+    spec = json.loads(run(api, "-n", namespace, "get", "deploy", "web", "-o", "json"))["spec"]
+    assert (spec["replicas"], [c["image"] for c in spec["template"]["spec"]["containers"]]) == (3, ["web:2", "side:1"])
+
+
+def test_everyday_changes(api: Any, namespace: str) -> None:
+    run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=deployment(1, "web:1"))
+    assert run(api, "-n", namespace, "label", "deploy/web", "color=blue") == "deployment.apps/web labeled\n"
+    assert run(api, "-n", namespace, "annotate", "deploy/web", "note=x") == "deployment.apps/web annotated\n"
+    assert run(api, "-n", namespace, "scale", "deploy/web", "--replicas=4") == "deployment.apps/web scaled\n"
+    assert "image updated" in run(api, "-n", namespace, "set", "image", "deploy/web", "web=web:3")
+    got = json.loads(run(api, "-n", namespace, "get", "deploy/web", "-o", "json"))
+    assert (got["metadata"]["labels"]["color"], got["spec"]["replicas"]) == ("blue", 4)
+    assert got["spec"]["template"]["spec"]["containers"][0]["image"] == "web:3"
+    assert "web" in run(api, "-n", namespace, "get", "all")
+    assert run(api, "-n", namespace, "delete", "deploy/web").startswith('deployment.apps "web" deleted')
+
+
+def test_wait_sees_a_deletion(api: Any, namespace: str) -> None:
+    run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=json.dumps(POD))
+    run(api, "-n", namespace, "delete", "pod", "web", "--wait=false")
+    run(api, "-n", namespace, "wait", "--for=delete", "pod/web", "--timeout=10s")
+
+
+def test_describe_reads_events(api: Any, namespace: str) -> None:
+    run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=json.dumps(POD))
+    described = run(api, "-n", namespace, "describe", "pod", "web")
+    assert "Image:" in described
+    assert "Events:" in described
