@@ -23,11 +23,15 @@ def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[st
 
 
 def settle(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str]) -> None:
-    """Check types, drop or refuse unknown fields as fieldValidation says, and fill in the defaults."""
+    """Check types, drop or refuse unknown fields as fieldValidation says, and fill in the defaults.
+
+    Defaults are the stored form's: an object of another version gets them when it is converted.
+    """
     resource = call.resource
     found = schema.settle(core.schemas[resource.schema], obj, resource.kind, resource.version, options.field_validation)
     warnings += [text for text in found if text not in warnings]
-    resource.default(obj)
+    if resource.conversion is None:
+        resource.default(obj)
 
 
 def read_kind(core: Core, call: Call, definition: str, validation: str = "Warn") -> Obj:

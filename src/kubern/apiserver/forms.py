@@ -177,9 +177,10 @@ class TableForm:
         )
 
     def _row(self, entry: Entry) -> Obj:
-        obj = self._convert(entry.obj())
+        stored = entry.obj()
         now = self._clock.now()
-        row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in self._columns]}
+        row: dict[str, Any] = {"cells": [column.cell(stored, now) for column in self._columns]}
+        obj = self._convert(stored)
         if self._include == "Object":
             row["object"] = obj
         elif self._include == "Metadata":

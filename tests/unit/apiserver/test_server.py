@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from kubern.api.resource import STATUS, Resource, Subresource
+from kubern.api.resources.events.events import RESOURCE as NEWER_EVENT
 from kubern.apiserver.cache import WINDOW
 from kubern.apiserver.config import Config
 from kubern.apiserver.identity import AUTHENTICATED, LOOPBACK, User
@@ -37,7 +38,7 @@ RESOURCES = (
     simple("", "v1", "ConfigMap", "configmaps"),
     simple("", "v1", "Service", "services", storage_prefix="services/specs"),
     simple("", "v1", "Event", "events"),
-    simple("events.k8s.io", "v1", "Event", "events", storage_version=False),
+    simple("events.k8s.io", "v1", "Event", "events", storage_version=False, conversion=NEWER_EVENT.conversion),
     simple(RBAC, "v1", "Role", "roles", validate_name=lambda name: []),
     simple(RBAC, "v1", "RoleBinding", "rolebindings", validate_name=lambda name: []),
     simple(RBAC, "v1", "ClusterRole", "clusterroles", False, validate_name=lambda name: []),
