@@ -21,10 +21,12 @@ from kubern.kubelet.admission import admit
 from kubern.kubelet.cgroups import Cgroups
 from kubern.kubelet.downward import Host
 from kubern.kubelet.ending import Ender
+from kubern.kubelet.eviction import Shortage, used_by_pod, victim
 from kubern.kubelet.heartbeat import Heartbeat
 from kubern.kubelet.hooks import Handlers
 from kubern.kubelet.images import Images
-from kubern.kubelet.machine import Machine
+from kubern.kubelet.logrotation import LogRotation
+from kubern.kubelet.machine import Machine, measure
 from kubern.kubelet.node_object import allocatable, labels
 from kubern.kubelet.objects import NODES, PODS, SERVICES, ApiObjects
 from kubern.kubelet.podspec import is_finished, is_mirror, key, uid
@@ -90,6 +92,7 @@ class Kubelet:
                 self._pods.on_change(self._pod_changed)
                 group.create_task(self._relister.run())
                 await self._pods.synced.wait()
+                group.create_task(self._guard_resources())
                 await self._housekeeping()
 
     def _assembled(self, recorder: EventRecorder, http: aiohttp.ClientSession) -> Tools:
@@ -187,6 +190,42 @@ class Kubelet:
                 _log.exception("worker failed", extra={"pod": key(worker.pod)})
                 await self._clock.sleep(1.0)
         del self._workers[pod_uid]
+
+    # What must not run out
+
+    async def _guard_resources(self) -> None:
+        """Every ten seconds: rotate logs, and evict a pod while the node is short of memory or disk."""
+        settings = self._settings
+        rotation = LogRotation(
+            self._runtime, self._clock, settings.container_log_max_size, settings.container_log_max_files
+        )
+        while True:
+            await self._clock.sleep(settings.status_frequency)
+            try:
+                await rotation.rotate([log for worker in self._workers.values() for log in worker.logs()])
+                await self._evict()
+            except (RuntimeFailure, OSError) as error:
+                _log.warning("resources not guarded: %s", error)
+
+    async def _evict(self) -> None:
+        usage = await asyncio.to_thread(measure, self._settings.root_dir)
+        shortages = (
+            Shortage("memory", self._settings.least("memory.available", self._machine.memory), usage.memory_available),
+            Shortage(
+                "ephemeral-storage", self._settings.least("nodefs.available", usage.disk_capacity), usage.disk_available
+            ),
+        )
+        for shortage in shortages:
+            if shortage.available >= shortage.threshold:
+                continue
+            stats = await self._runtime.list_container_stats()
+            active = self._active()
+            found = victim(active, used_by_pod(stats, shortage.resource), shortage)
+            if found is not None and self._tools is not None:
+                worker = self._workers[found.uid]
+                _log.warning("evicting a pod: %s", found.verdict.message, extra={"pod": key(worker.pod)})
+                self._tools.events.event(worker.pod, "Warning", found.verdict.reason, found.verdict.message)
+                worker.evict(found.verdict.reason, found.verdict.message)
 
     # What nobody asks for any more
 

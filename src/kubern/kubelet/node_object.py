@@ -15,10 +15,6 @@ from kubern.kubelet.runtime.contract import Condition, Image, Version
 from kubern.kubelet.settings import Settings
 
 KUBELET_VERSION = "v1.36.0"
-_MEMORY_EVICTION = 100 << 20
-"""Bytes of memory that are never given to pods: below that, the node is under memory pressure."""
-_DISK_EVICTION = 10
-"""Percent of the disk, likewise."""
 _MAX_IMAGES = 50
 
 
@@ -48,8 +44,12 @@ def allocatable(machine: Machine, settings: Settings) -> dict[str, str]:
     """Return what pods may ask for: the capacity less what is reserved and what eviction keeps free."""
     reserved = settings.system_reserved
     milli = machine.cpus * 1000 - (parse(reserved["cpu"]).milli() if "cpu" in reserved else 0)
-    memory = machine.memory - _MEMORY_EVICTION - (parse(reserved["memory"]).value() if "memory" in reserved else 0)
-    disk = machine.disk * (100 - _DISK_EVICTION) // 100
+    memory = (
+        machine.memory
+        - settings.least("memory.available", machine.memory)
+        - (parse(reserved["memory"]).value() if "memory" in reserved else 0)
+    )
+    disk = machine.disk - settings.least("nodefs.available", machine.disk)
     if "ephemeral-storage" in reserved:
         disk -= parse(reserved["ephemeral-storage"]).value()
     return capacity(machine, settings) | {
@@ -98,7 +98,7 @@ def node_status(machine: Machine, settings: Settings, report: Report, old: Obj) 
         "capacity": capacity(machine, settings),
         "allocatable": allocatable(machine, settings),
         "addresses": _addresses(settings),
-        "conditions": _conditions(report, old),
+        "conditions": _conditions(report, machine, settings, old),
         "daemonEndpoints": {"kubeletEndpoint": {"Port": settings.port}},
         "nodeInfo": _node_info(machine, report.version),
         "images": _images(report.images),
@@ -132,12 +132,12 @@ def _images(images: Sequence[Image]) -> list[Obj]:
     return [{"names": [*image.digests, *image.tags][:5], "sizeBytes": image.size} for image in largest]
 
 
-def under_pressure(usage: Usage) -> Mapping[str, bool]:
+def under_pressure(usage: Usage, machine: Machine, settings: Settings) -> Mapping[str, bool]:
     """Return which pressures there are: memory, disk, process ids."""
     return {
-        "MemoryPressure": usage.memory_available < _MEMORY_EVICTION,
-        "DiskPressure": usage.disk_available * 100 < usage.disk_capacity * _DISK_EVICTION,
-        "PIDPressure": usage.pids_available < usage.pids_max // 100,
+        "MemoryPressure": usage.memory_available < settings.least("memory.available", machine.memory),
+        "DiskPressure": usage.disk_available < settings.least("nodefs.available", usage.disk_capacity),
+        "PIDPressure": usage.pids_available < settings.least("pid.available", usage.pids_max),
     }
 
 
@@ -151,9 +151,9 @@ _PRESSURE = {
 }  # fmt: skip
 
 
-def _conditions(report: Report, old: Obj) -> list[Obj]:
+def _conditions(report: Report, machine: Machine, settings: Settings, old: Obj) -> list[Obj]:
     fresh = []
-    for kind, there in under_pressure(report.usage).items():
+    for kind, there in under_pressure(report.usage, machine, settings).items():
         yes_reason, yes_message, no_reason, no_message = _PRESSURE[kind]
         reason, message = (yes_reason, yes_message) if there else (no_reason, no_message)
         fresh.append({"type": kind, "status": "True" if there else "False", "reason": reason, "message": message})

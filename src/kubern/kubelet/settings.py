@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kubern.base.quantity import parse
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -28,6 +30,12 @@ class Settings:
     pod_max_pids: int = -1
     max_pods: int = 110
     system_reserved: Mapping[str, str] = field(default_factory=dict)
+    eviction_hard: Mapping[str, str] = field(
+        default_factory=lambda: {"memory.available": "100Mi", "nodefs.available": "10%", "pid.available": "1%"}
+    )
+    """Below these amounts (a quantity, or a share of all there is) the node is under pressure and pods are evicted."""
+    container_log_max_size: int = 10 << 20
+    container_log_max_files: int = 5
     port: int = 10250
     status_frequency: float = 10.0
     status_report_frequency: float = 300.0
@@ -38,6 +46,13 @@ class Settings:
     manifest_dir: Path | None = None
     """Where static pods are described (`--pod-manifest-path`)."""
     provider_id: str = ""
+
+    def least(self, signal: str, capacity: int) -> int:
+        """Return how much of `signal` (memory.available, nodefs.available, pid.available) must be left, 0 for any."""
+        text = self.eviction_hard.get(signal, "0")
+        if text.endswith("%"):
+            return int(capacity * float(text[:-1]) / 100)
+        return parse(text).value()
 
     def pod_dir(self, uid: str) -> Path:
         """Return where everything of one pod lies."""

@@ -10,6 +10,7 @@ import logging
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock, parse_time
@@ -18,14 +19,14 @@ from kubern.base.json import Obj
 from kubern.client.contract import Client
 from kubern.kubelet import decide as d
 from kubern.kubelet.cgroups import Cgroups
-from kubern.kubelet.configs import sandbox_config
+from kubern.kubelet.configs import log_path, sandbox_config
 from kubern.kubelet.dns import parse_resolv_conf, pod_dns
 from kubern.kubelet.downward import Host
 from kubern.kubelet.ending import Ender
 from kubern.kubelet.hooks import Handlers
 from kubern.kubelet.looking import Looker
 from kubern.kubelet.objects import PODS
-from kubern.kubelet.observed import Observed
+from kubern.kubelet.observed import Observed, restart_count
 from kubern.kubelet.podspec import INIT, MAIN, find, grace_period, host_network, is_finished, key, steps, uid
 from kubern.kubelet.prober import PodProber
 from kubern.kubelet.publishing import Publisher
@@ -91,6 +92,9 @@ class PodWorker:
     def update(self, pod: Obj) -> None:
         """Take the pod's newer object over."""
         old, self.pod = self.pod, pod
+        if any(old["metadata"].get(name) != pod["metadata"].get(name) for name in ("labels", "annotations")):
+            # files of the downward API show them
+            self._refreshed = float("-inf")
         ends_sooner = grace_period(pod) < grace_period(old)
         if pod["metadata"].get("deletionTimestamp") and (not old["metadata"].get("deletionTimestamp") or ends_sooner):
             self._interrupt.set()
@@ -111,6 +115,12 @@ class PodWorker:
     def wake(self) -> None:
         """Look again: something of the pod changed."""
         self._wake.set()
+
+    def logs(self) -> list[tuple[str, Path]]:
+        """Return the log files of its running containers, with the containers' ids."""
+        meta = self.pod["metadata"]
+        folder = self._tools.settings.log_dir(meta["namespace"], meta["name"], meta["uid"])
+        return [(each.id, folder / log_path(each.name, restart_count(each))) for each in self.seen.running()]
 
     # The loop
 
@@ -153,6 +163,7 @@ class PodWorker:
 
     async def _step(self) -> float | None:
         """Look, decide, act once; return the seconds to wait, None when the pod is gone."""
+        self._interrupt.clear()
         self.seen = await self._looker.look()
         plan = d.decide(self._situation())
         if plan.deadline_exceeded and self._verdict is None:
@@ -235,7 +246,6 @@ class PodWorker:
 
     async def _interruptible(self, actions: list[d.Action], plan: d.Plan) -> None:
         """Carry the actions out; a deletion cuts them short, other changes are told to the API meanwhile."""
-        self._interrupt.clear()
         work = asyncio.create_task(self._act(actions))
         stop = asyncio.create_task(self._interrupt.wait())
         try:

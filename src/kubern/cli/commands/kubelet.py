@@ -31,6 +31,10 @@ def run(  # noqa: PLR0913
     max_pods: Annotated[int, typer.Option(help="How many pods may run here.")] = 110,
     pod_max_pids: Annotated[int, typer.Option(help="How many processes a pod may have; -1: any number.")] = -1,
     system_reserved: Annotated[str, typer.Option(help="What is kept from pods: cpu=200m,memory=150Mi.")] = "",
+    eviction_hard: Annotated[
+        str,
+        typer.Option(help="What must be left before pods are evicted: memory.available<100Mi,nodefs.available<10%."),
+    ] = "memory.available<100Mi,nodefs.available<10%,pid.available<1%",
     address: Annotated[str, typer.Option(help="Where the kubelet's API listens.")] = "0.0.0.0",
     port: Annotated[int, typer.Option(help="The port of the kubelet's API.")] = 10250,
     tls_cert_file: Annotated[Path | None, typer.Option(help="Certificate of the kubelet's API.")] = None,
@@ -59,6 +63,7 @@ def run(  # noqa: PLR0913
         max_pods=max_pods,
         pod_max_pids=pod_max_pids,
         system_reserved=_pairs(system_reserved, "--system-reserved"),
+        eviction_hard=_pairs(eviction_hard, "--eviction-hard", "<"),
         port=port,
     )
     listen = None
@@ -73,12 +78,12 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _pairs(text: str, option: str) -> dict[str, str]:
+def _pairs(text: str, option: str, sign: str = "=") -> dict[str, str]:
     found = {}
     for word in _words(text):
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{option}: {word!r} is not name=value")
+        name, found_sign, value = word.partition(sign)
+        if not found_sign:
+            raise typer.BadParameter(f"{option}: {word!r} is not name{sign}value")
         found[name] = value
     return found
 
