@@ -6,12 +6,11 @@ They share one set of informers, and so one watch and one copy of each resource.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
 
 from kubern.base.clock import Clock
-from kubern.base.errors import AlreadyExists
+from kubern.base.errors import NotFound
 from kubern.base.json import Obj
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
@@ -26,8 +25,6 @@ from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
-
-log = logging.getLogger(__name__)
 
 SERVICES = GVR("", "v1", "services")
 SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
@@ -102,7 +99,8 @@ class Companions:
 
 async def _ensure(client: ApiClient, gvr: GVR, obj: Obj) -> None:
     """Create an object that every cluster has, unless it is there."""
+    # asked for first: a Service that is there would be refused for its address, not for its name
     try:
+        await client.get(gvr, obj["metadata"]["name"], obj["metadata"]["namespace"])
+    except NotFound:
         await client.create(gvr, obj)
-    except AlreadyExists:
-        log.debug("%s %s is there", obj["kind"], obj["metadata"]["name"])

@@ -23,6 +23,9 @@ from kubern.kubelet.command import Listen, run_kubelet
 from kubern.kubelet.settings import Settings
 from kubern.proxy.proxy import run_proxy
 
+_KUBECONFIGS = ("kubelet.kubeconfig", "proxy.kubeconfig")
+"""Kubelet and proxy are two users, with no more rights than each needs."""
+
 
 async def run_node_agent(state: Path, name: str) -> None:
     """Be the agent of node `name` of the cluster at `state` until cancelled. Raises `ValueError` when there is no such node."""
@@ -35,16 +38,15 @@ async def run_node_agent(state: Path, name: str) -> None:
     own = Pki(layout.pki).node(name)
     listen = Listen("0.0.0.0", own.certificate, own.key, Pki(layout.pki).ca.certificate)
     clock = SystemClock()
-    client = ApiClient(HttpsTransport(load_kubeconfig(node.paths.config / "kubeconfig")))
+    clients = [ApiClient(HttpsTransport(load_kubeconfig(node.paths.config / file))) for file in _KUBECONFIGS]
     try:
         async with asyncio.TaskGroup() as group:
-            endpoint = f"unix://{CONTAINERD_SOCKET}"
-            group.create_task(
-                run_kubelet(client, clock, kubelet_settings(cluster, node), endpoint, listen), name="kubelet"
-            )
-            group.create_task(run_proxy(client, clock, name, cluster.pod_cidr), name="proxy")
+            settings, endpoint = kubelet_settings(cluster, node), f"unix://{CONTAINERD_SOCKET}"
+            group.create_task(run_kubelet(clients[0], clock, settings, endpoint, listen), name="kubelet")
+            group.create_task(run_proxy(clients[1], clock, name, cluster.pod_cidr), name="proxy")
     finally:
-        await client.close()
+        for client in clients:
+            await client.close()
 
 
 def kubelet_settings(cluster: ClusterSettings, node: Node) -> Settings:

@@ -7,10 +7,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import orjson
 
+from kubern.base.clock import parse_time
 from kubern.base.json import Obj
 
 
@@ -39,6 +41,16 @@ class ApiProbe:
         """Return the Node objects, none when the apiserver does not answer."""
         body = self.get("/api/v1/nodes")
         return list(orjson.loads(body)["items"]) if body else []
+
+    def renewed(self, since: datetime) -> set[str]:
+        """Return the names of the nodes that have sent a heartbeat since then."""
+        body = self.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+        leases = orjson.loads(body)["items"] if body else []
+        return {each["metadata"]["name"] for each in leases if _renewed_at(each) >= since}
+
+
+def _renewed_at(lease: Obj) -> datetime:
+    return parse_time((lease.get("spec") or {}).get("renewTime") or "1970-01-01T00:00:00Z")
 
 
 def node_is_ready(node: Obj) -> bool:

@@ -85,6 +85,11 @@ class Pki:
         return self._pair("admin")
 
     @property
+    def proxy(self) -> Pair:
+        """What every node's service proxy shows."""
+        return self._pair("proxy")
+
+    @property
     def service_account_key(self) -> Path:
         """Signs service-account tokens (RSA)."""
         return self._folder / "sa.key"
@@ -119,6 +124,7 @@ class Pki:
             self.kubelet_client, self.ca, Subject("kube-apiserver-kubelet-client", ("kubeadm:cluster-admins",))
         )
         self._ensure_leaf(self.front_proxy_client, self.front_proxy_ca, Subject("front-proxy-client"))
+        self._ensure_leaf(self.proxy, self.ca, Subject("system:kube-proxy"))
         self._ensure_leaf(self.admin, self.ca, Subject("kubernetes-admin", ("system:masters",)))
 
     def ensure_node(self, name: str, address: str) -> Pair:

@@ -10,7 +10,9 @@ import ipaddress
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 
+from kubern.base.clock import SystemClock
 from kubern.cluster import fabric, host, kubeconfig, pki, processes
 from kubern.cluster.images import base
 from kubern.cluster.images.load import load_first_time, wait_for_containerd
@@ -70,6 +72,8 @@ def _start(cluster: Cluster, progress: Progress) -> None:
     if settings.real:
         host.make_shared(home() / ".made-on-host")
         fabric.create_fabric(settings.name)
+    began = SystemClock().now()
+    started = {node.name for node in cluster.nodes() if not node.running()}
     with progress.step("control plane"):
         _start_control_plane(cluster)
         nodes = cluster.nodes()
@@ -83,7 +87,7 @@ def _start(cluster: Cluster, progress: Progress) -> None:
         kubeconfig.build(settings.context, f"https://127.0.0.1:{settings.api_port}", store.ca.certificate, store.admin),
     )
     with progress.step(_nodes_in_words(settings)):
-        _wait_for_nodes(cluster)
+        _wait_for_nodes(cluster, started, began)
 
 
 def _nodes_in_words(settings: Settings) -> str:
@@ -107,9 +111,8 @@ def _start_node(cluster: Cluster, node: Node) -> None:
     store = pki.Pki(layout.pki)
     own = store.ensure_node(node.name, node.address.address)
     server = f"https://{fabric.GATEWAY}:6443"
-    kubeconfig.write(
-        node.paths.config / "kubeconfig", kubeconfig.build(settings.name, server, store.ca.certificate, own)
-    )
+    for file, shown in (("kubelet.kubeconfig", own), ("proxy.kubeconfig", store.proxy)):
+        kubeconfig.write(node.paths.config / file, kubeconfig.build(settings.name, server, store.ca.certificate, shown))
     base.build(layout.images / "base.tar")
     everyone = [each.address for each in cluster.nodes()]
     agent = agent_command(layout.root, node.name)
@@ -122,37 +125,39 @@ def _wait_for_api(cluster: Cluster) -> None:
     probe = cluster.probe()
     log = cluster.layout.logs / "control-plane.log"
 
-    def given_up() -> str | None:
-        if cluster.control_plane_runs():
-            return None
-        return f"the control plane ended; the end of {log}:\n{tail(log)}"
-
     try:
-        wait_for(probe.ready, API_SECONDS, given_up, every=0.02)
+        wait_for(probe.ready, API_SECONDS, lambda: _ended(cluster, []), every=0.02)
     except TimeoutError:
         raise RuntimeError(
             f"the apiserver was not ready within {API_SECONDS} s; the end of {log}:\n{tail(log)}"
         ) from None
 
 
-def _wait_for_nodes(cluster: Cluster) -> None:
+def _ended(cluster: Cluster, nodes: list[Node]) -> str | None:
+    """Return what of the control plane and `nodes` ended, with the last lines of its log; None while all is well."""
+    log = cluster.layout.logs / "control-plane.log"
+    if not cluster.control_plane_runs():
+        return f"the control plane ended; the end of {log}:\n{tail(log)}"
+    for node in nodes:
+        log = node.paths.logs / "init.log"
+        if not node.running():
+            return f"node {node.name} ended; the end of {log}:\n{tail(log)}"
+    return None
+
+
+def _wait_for_nodes(cluster: Cluster, started: set[str], began: datetime) -> None:
+    """Wait until all nodes are ready; those that were `started` just now must have said so since `began`."""
     probe, settings = cluster.probe(), cluster.settings
     wanted = set(settings.node_names())
 
     def ready() -> bool:
         found = {node["metadata"]["name"] for node in probe.nodes() if node_is_ready(node)}
-        return wanted <= found and len(found - wanted) >= settings.virtual_nodes
-
-    def given_up() -> str | None:
-        down = [node for node in cluster.nodes() if not node.running()]
-        return (
-            f"node {down[0].name} ended; {down[0].paths.logs / 'init.log'}:\n{tail(down[0].paths.logs / 'init.log')}"
-            if down
-            else None
-        )
+        if not wanted <= found or not started <= probe.renewed(began):
+            return False
+        return len(found - wanted) >= settings.virtual_nodes
 
     try:
-        wait_for(ready, NODE_SECONDS, given_up)
+        wait_for(ready, NODE_SECONDS, lambda: _ended(cluster, cluster.nodes()))
     except TimeoutError:
         logs = "\n".join(
             f"{node.paths.logs / 'agent.log'}:\n{tail(node.paths.logs / 'agent.log')}" for node in cluster.nodes()[:3]

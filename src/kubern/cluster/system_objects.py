@@ -45,7 +45,7 @@ def dns_endpoints(address: str) -> Obj:
             "namespace": DNS_NAMESPACE,
             "labels": {
                 "kubernetes.io/service-name": DNS_NAME,
-                "endpointslice.kubernetes.io/managed-by": "kubern.io/dns",
+                "endpointslice.kubernetes.io/managed-by": "dns.kubern.io",
             },
         },
         "addressType": "IPv4",
