@@ -71,7 +71,7 @@ def check_counts(status: Obj, names: tuple[str, ...]) -> list[Cause]:
 def check_within(status: Obj, names: tuple[str, ...], whole: str = "replicas", message: str = TOO_MANY) -> list[Cause]:
     """Check that none of a status's counters exceeds `whole`."""
     most = status.get(whole) or 0
-    return [field.invalid(f"status.{n}", status[n], message) for n in names if (status.get(n) or 0) > most]
+    return [field.invalid(f"status.{n}", status.get(n) or 0, message) for n in names if (status.get(n) or 0) > most]
 
 
 def check_not_decremented(new: Obj, old: Obj, name: str = "collisionCount") -> list[Cause]:
