@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from kubern.cluster.pki import Pki
 from kubern.http.contract import Peer
 from kubern.http.server import serve
 from kubern.http.tls import ServerTls
+from kubern.kubelet.runtime.cri import CriRuntime
 from kubern.store.embedded import EmbeddedStore
 
 PODS = GVR("", "v1", "pods")
@@ -41,9 +44,10 @@ SECONDS = 45.0
 class Bench:
     """A node under test and the API it belongs to."""
 
-    def __init__(self, client: ApiClient, node: Node) -> None:
+    def __init__(self, client: ApiClient, node: Node, pki: Pki) -> None:
         self.client = client
         self.node = node
+        self.pki = pki
 
     def pod(self, *containers: dict[str, Any], name: str = "", **spec: Any) -> dict[str, Any]:
         """Return a pod on the node; containers run the test image unless they say otherwise."""
@@ -97,6 +101,10 @@ class Bench:
         """Delete a pod and return once it is gone."""
         pod = await self.client.get(PODS, name, "default")
         await self.client.delete(PODS, name, "default")
+        await self.until_gone(name, pod)
+
+    async def until_gone(self, name: str, pod: dict[str, Any]) -> None:
+        """Return once a pod, last seen as `pod`, is gone from the API."""
         async with asyncio.timeout(SECONDS):
             version = pod["metadata"]["resourceVersion"]
             selector = f"metadata.name={name}"
@@ -112,18 +120,21 @@ class Bench:
         lines = path.read_text().splitlines() if path.exists() else []
         return "\n".join(line.split(" ", 3)[-1] for line in lines)
 
+    @asynccontextmanager
+    async def runtime(self) -> AsyncIterator[CriRuntime]:
+        """Give the node's container runtime."""
+        runtime = CriRuntime(f"unix:///proc/{self.node.first_process()}/root{CONTAINERD_SOCKET}")
+        try:
+            yield runtime
+        finally:
+            await runtime.close()
+
     async def exec(self, pod: dict[str, Any], *command: str, container: str = "c0") -> str:
         """Run a command in a container of the pod."""
-        from kubern.kubelet.runtime.cri import CriRuntime
-
-        socket = f"/proc/{self.node.first_process()}/root{CONTAINERD_SOCKET}"
-        runtime = CriRuntime(f"unix://{socket}")
-        try:
+        async with self.runtime() as runtime:
             labels = {"io.kubernetes.pod.uid": pod["metadata"]["uid"], "io.kubernetes.container.name": container}
             found = [each for each in await runtime.list_containers(labels) if each.state == "running"]
             result = await runtime.exec_sync(found[0].id, command, 10)
-        finally:
-            await runtime.close()
         return (result.stdout + result.stderr).decode()
 
     async def events(self, name: str) -> list[dict[str, Any]]:
@@ -131,6 +142,27 @@ class Bench:
             GVR("", "v1", "events"), "default", field_selector=f"involvedObject.name={name}"
         )
         return listed.items
+
+    async def ask_kubelet(self, method: str, path: str) -> tuple[int, bytes]:
+        """Call the kubelet's own API as the apiserver does; return status and body."""
+        context = ssl.create_default_context(cafile=str(self.pki.ca.certificate))
+        context.load_cert_chain(self.pki.kubelet_client.certificate, self.pki.kubelet_client.key)
+        namespace = NetworkNamespace(self.node.namespace)
+        try:
+            sock = await namespace.connect(self.node.address.address, 10250)
+            reader, writer = await asyncio.open_connection(
+                sock=sock, ssl=context, server_hostname=self.node.address.address
+            )
+            writer.write(f"{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode())
+            async with asyncio.timeout(SECONDS):
+                answer = await reader.read()
+            writer.close()
+        finally:
+            namespace.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if b"transfer-encoding: chunked" in head.lower():
+            body = _unchunked(body)
+        return int(head.split()[1]), body
 
     def log(self) -> str:
         """Return the end of the kubelet's log."""
@@ -161,7 +193,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         await _objects(client)
         node.start([address], _agent(node, pki), "10.96.0.10", "cluster.local")
         await _import(node, root / "base.tar")
-        yield Bench(client, node)
+        yield Bench(client, node, pki)
     finally:
         node.remove()
         remove_cluster_cgroup(cluster)
@@ -170,6 +202,16 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         await store.close()
         namespace.close()
         fabric.delete_namespace(fabric.fabric_namespace(cluster))
+
+
+def _unchunked(body: bytes) -> bytes:
+    parts = []
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        length = int(size, 16)
+        parts.append(rest[:length])
+        body = rest[length + 2 :] if length else b""
+    return b"".join(parts)
 
 
 def _config(pki: Pki) -> Config:
@@ -203,7 +245,9 @@ def _agent(node: Node, pki: Pki) -> list[str]:
         sys.executable, "-m", "kubern", "kubelet", "--kubeconfig", str(config), "--hostname-override", node.name,
         "--node-ip", node.address.address, "--root-dir", str(node.paths.kubelet), "--cluster-dns", "10.96.0.10",
         "--pod-logs-dir", str(node.paths.logs / "pods"), "--cgroup-root", node.cgroup,
-        "--pod-cidr", node.address.pod_cidr, "--pod-max-pids", "100",
+        "--pod-cidr", node.address.pod_cidr, "--pod-max-pids", "100", "--eviction-hard", "nodefs.available<0%",
+        "--tls-cert-file", str(own.certificate), "--tls-private-key-file", str(own.key),
+        "--client-ca-file", str(pki.ca.certificate),
     ]  # fmt: skip
 
 

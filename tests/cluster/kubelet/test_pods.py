@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
 import pytest
 
@@ -208,6 +209,92 @@ async def test_liveness_restarts_and_readiness_takes_out(bench: Bench) -> None:
     assert again["status"]["podIP"] == ready["status"]["podIP"]
     messages = [event["message"] for event in await bench.events(name)]
     assert "Container c0 failed liveness probe, will be restarted" in messages
+    await bench.delete(name)
+
+
+async def test_a_dead_sandbox_is_made_again(bench: Bench) -> None:
+    name = await bench.create(bench.pod({"command": SERVE}))
+    before = await bench.running(name)
+    async with bench.runtime() as runtime:
+        labels = {"io.kubernetes.pod.uid": before["metadata"]["uid"]}
+        (sandbox,) = await runtime.list_sandboxes(labels)
+        await runtime.stop_sandbox(sandbox.id)
+    after = await bench.until(
+        name, lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1 and conditions(p)["Ready"] == "True"
+    )
+    assert after["status"]["podIP"] != before["status"]["podIP"]
+    assert len(after["status"]["podIPs"]) == 1
+    await bench.delete(name)
+
+
+async def test_sidecars_run_beside_the_work_and_end_after_it(bench: Bench) -> None:
+    mount = [{"name": "v", "mountPath": "/v"}]
+    pod = bench.pod(
+        {"command": ["sh", "-c", "cat /v/up; sleep 0.3"], "volumeMounts": mount},
+        initContainers=[
+            {
+                "command": ["sh", "-c", "echo up > /v/up; trap 'echo down; exit 0' TERM; while :; do sleep 0.05; done"],
+                "volumeMounts": mount,
+                "restartPolicy": "Always",
+                "startupProbe": {"exec": {"command": ["test", "-e", "/v/up"]}, "periodSeconds": 1},
+            }
+        ],
+        volumes=[{"name": "v", "emptyDir": {"medium": "Memory"}}],
+        restartPolicy="Never",
+    )
+    name = await bench.create(pod)
+    done = await bench.until(name, lambda p: p["status"].get("phase") == "Succeeded")
+    assert bench.log_of(done) == "up"
+    assert bench.log_of(done, "i0") == "down"
+    await bench.delete(name)
+
+
+async def test_a_pod_ends_by_its_hook_then_by_force(bench: Bench) -> None:
+    pod = bench.pod(
+        {
+            "command": ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"],
+            "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "echo asked > /proc/1/fd/1"]}}},
+        }
+    )
+    name = await bench.create(pod)
+    running = await bench.running(name)
+    states: list[dict[str, Any]] = []
+
+    async def follow() -> None:
+        async for each in bench.states(name):
+            states.append(each)
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    await bench.client.delete(PODS, name, "default")
+    await bench.until_gone(name, running)
+    following.cancel()
+    ended = states[-1]["status"]
+    assert (ended["phase"], ended["containerStatuses"][0]["state"]["terminated"]["exitCode"]) == ("Failed", 137)
+
+
+async def test_a_pod_that_asks_for_too_much_is_refused(bench: Bench) -> None:
+    name = await bench.create(bench.pod({"command": SERVE, "resources": {"requests": {"cpu": "1000"}}}))
+    refused = await bench.until(name, lambda p: p["status"].get("phase") == "Failed")
+    assert refused["status"]["reason"] == "OutOfcpu"
+    await bench.delete(name)
+
+
+async def test_the_kubelets_own_api(bench: Bench) -> None:
+    name = await bench.create(
+        bench.pod({"command": ["sh", "-c", "echo hello; trap 'exit 0' TERM; while :; do sleep 0.05; done"]})
+    )
+    running = await bench.running(name)
+    assert await bench.ask_kubelet("GET", f"/containerLogs/default/{name}/c0") == (200, b"hello\n")
+    status, body = await bench.ask_kubelet("GET", "/pods")
+    assert (status, name in {each["metadata"]["name"] for each in orjson.loads(body)["items"]}) == (200, True)
+    status, body = await bench.ask_kubelet("POST", f"/run/default/{name}/c0?cmd=echo%20hi")
+    assert (status, body) == (200, b"hi\n")
+    status, body = await bench.ask_kubelet("GET", "/stats/summary")
+    found = {each["podRef"]["uid"]: each for each in orjson.loads(body)["pods"]}
+    assert found[running["metadata"]["uid"]]["memory"]["workingSetBytes"] > 0
+    status, body = await bench.ask_kubelet("GET", "/metrics")
+    assert b"kubelet_running_pods" in body
     await bench.delete(name)
 
 
