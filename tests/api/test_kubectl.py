@@ -23,7 +23,7 @@ def run(api: Any, *arguments: str, stdin: str = "") -> str:
 
 def test_configmap_from_create_to_delete(api: Any, namespace: str) -> None:
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"a": "b"}}
-    made = run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=json.dumps(config))
+    made = run(api, "-n", namespace, "create", "-f", "-", stdin=json.dumps(config))
     assert made == "configmap/one created\n"
     assert json.loads(run(api, "-n", namespace, "get", "configmap", "one", "-o", "json"))["data"] == {"a": "b"}
     listed = run(api, "-n", namespace, "get", "configmaps", "-o", "name")
@@ -33,10 +33,7 @@ def test_configmap_from_create_to_delete(api: Any, namespace: str) -> None:
 
 
 def test_pod_is_created_from_standard_input(api: Any, namespace: str) -> None:
-    assert (
-        run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=json.dumps(POD))
-        == "pod/web created\n"
-    )
+    assert run(api, "-n", namespace, "create", "-f", "-", stdin=json.dumps(POD)) == "pod/web created\n"
     assert "web" in run(api, "-n", namespace, "get", "pods")
     assert "web" in run(api, "get", "pods", "-A", "-l", "app=web")
 
@@ -69,7 +66,7 @@ def deployment(replicas: int, image: str) -> str:
 
 
 def test_apply_merges_what_changed(api: Any, namespace: str) -> None:
-    apply = ("-n", namespace, "apply", "--validate=ignore", "-f", "-")
+    apply = ("-n", namespace, "apply", "-f", "-")
     assert run(api, *apply, stdin=deployment(1, "web:1")) == "deployment.apps/web created\n"
     assert run(api, *apply, stdin=deployment(1, "web:1")) == "deployment.apps/web unchanged\n"
     assert run(api, *apply, stdin=deployment(3, "web:2")) == "deployment.apps/web configured\n"
@@ -78,7 +75,7 @@ def test_apply_merges_what_changed(api: Any, namespace: str) -> None:
 
 
 def test_everyday_changes(api: Any, namespace: str) -> None:
-    run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=deployment(1, "web:1"))
+    run(api, "-n", namespace, "create", "-f", "-", stdin=deployment(1, "web:1"))
     assert run(api, "-n", namespace, "label", "deploy/web", "color=blue") == "deployment.apps/web labeled\n"
     assert run(api, "-n", namespace, "annotate", "deploy/web", "note=x") == "deployment.apps/web annotated\n"
     assert run(api, "-n", namespace, "scale", "deploy/web", "--replicas=4") == "deployment.apps/web scaled\n"
@@ -90,14 +87,25 @@ def test_everyday_changes(api: Any, namespace: str) -> None:
     assert run(api, "-n", namespace, "delete", "deploy/web").startswith('deployment.apps "web" deleted')
 
 
+def test_strict_validation_finds_a_misspelt_field(api: Any, namespace: str) -> None:
+    wrong = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "datas": {"a": "b"}})
+    done = api.kubectl("-n", namespace, "apply", "-f", "-", stdin=wrong)
+    assert done.returncode == 1
+    assert 'unknown field "datas"' in done.stderr
+
+
+def test_explain_describes_a_field(api: Any) -> None:
+    assert "FIELD: replicas <integer>" in run(api, "explain", "deployment.spec.replicas")
+
+
 def test_wait_sees_a_deletion(api: Any, namespace: str) -> None:
-    run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=json.dumps(POD))
+    run(api, "-n", namespace, "create", "-f", "-", stdin=json.dumps(POD))
     run(api, "-n", namespace, "delete", "pod", "web", "--wait=false")
     run(api, "-n", namespace, "wait", "--for=delete", "pod/web", "--timeout=10s")
 
 
 def test_describe_reads_events(api: Any, namespace: str) -> None:
-    run(api, "-n", namespace, "create", "--validate=ignore", "-f", "-", stdin=json.dumps(POD))
+    run(api, "-n", namespace, "create", "-f", "-", stdin=json.dumps(POD))
     described = run(api, "-n", namespace, "describe", "pod", "web")
     assert "Image:" in described
     assert "Events:" in described

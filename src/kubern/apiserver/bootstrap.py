@@ -111,7 +111,7 @@ async def ensure(core: Core, group: str, version: str, plural: str, obj: Obj) ->
         await create(core, Call(request, info, LOOPBACK, resource), complete, WriteOptions(False, "Ignore", ""), [])
     except AlreadyExists:
         return False
-    _log.info("created", extra={"kind": resource.kind, "object": f"{namespace}/{metadata['name']}"})
+    _log.debug("created %s %s/%s", resource.kind, namespace, metadata["name"])
     return True
 
 

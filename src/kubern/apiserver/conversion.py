@@ -1,16 +1,14 @@
-"""Between the served versions of one stored resource, by what its declaration says in `conversion`.
+"""Between the form that a resource is stored in and the other versions that it is served in.
 
-Used by the forms (stored → served) and the verbs (served → stored). What always holds: converting there and back loses
-nothing; what arrives in the stored form has that form's defaults, which are those of every version.
+Used by the forms (stored → served) and by `decoding` (served → stored). What always holds: between decoding and answering, every hook
+and check sees the stored form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import orjson
-
-from kubern.api.resource import Conversion, Resource
+from kubern.api.resource import Resource
 from kubern.base.json import Obj
 
 Convert = Callable[[Obj], Obj]
@@ -21,21 +19,22 @@ def same(obj: Obj) -> Obj:
     return obj
 
 
-def converter(source: Resource, target: Resource) -> Convert:
-    """Return the function that turns objects of one served version into another's. Its argument stays as it is."""
-    if source.api_version == target.api_version:
+def to_served(stored: Resource, resource: Resource) -> Convert:
+    """Return the function that turns a stored object (which it may change) into one of the version of `resource`."""
+    if stored.api_version == resource.api_version:
         return same
-    if {source.conversion, target.conversion} <= {None, Conversion()} and target.conversion is not None:
-        return lambda obj: obj | {"apiVersion": target.api_version}
 
     def convert(obj: Obj) -> Obj:
-        converted: Obj = orjson.loads(orjson.dumps(obj))
-        if source.conversion is not None:
-            source.conversion.to_storage(converted)
-            target.default(converted)
-        if target.conversion is not None:
-            target.conversion.from_storage(converted)
-        converted["apiVersion"] = target.api_version
-        return converted
+        if resource.conversion:
+            resource.conversion.from_storage(obj)
+        obj["apiVersion"] = resource.api_version
+        return obj
 
     return convert
+
+
+def to_stored(obj: Obj, resource: Resource, stored: Resource) -> None:
+    """Turn an object of the version of `resource` into the stored form, in place."""
+    if resource.conversion:
+        resource.conversion.to_storage(obj)
+    obj["apiVersion"] = stored.api_version

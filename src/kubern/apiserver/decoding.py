@@ -6,6 +6,7 @@ from kubern.api import schema
 from kubern.apiserver.body import decode
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
+from kubern.apiserver.conversion import to_stored
 from kubern.apiserver.core import Core
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import WriteOptions
@@ -14,7 +15,7 @@ from kubern.base.json import Obj
 
 
 def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[str]) -> Obj:
-    """Return the object in the body. Raises `BadRequest`, `UnsupportedMediaType`; adds to `warnings`."""
+    """Return the object in the body, in its stored form. Raises `BadRequest`, `UnsupportedMediaType`; adds to `warnings`."""
     obj = decode(call.request)
     check_kind(obj, call.resource)
     settle(core, call, obj, options, warnings)
@@ -30,8 +31,9 @@ def settle(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: li
     resource = call.resource
     found = schema.settle(core.schemas[resource.schema], obj, resource.kind, resource.version, options.field_validation)
     warnings += [text for text in found if text not in warnings]
-    if resource.conversion is None:
-        resource.default(obj)
+    if resource.stored:
+        to_stored(obj, resource, core.storage(resource).resource)
+    resource.default(obj)
 
 
 def read_kind(core: Core, call: Call, definition: str, validation: str = "Warn") -> Obj:

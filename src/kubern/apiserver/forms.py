@@ -180,11 +180,10 @@ class TableForm:
         stored = entry.obj()
         now = self._clock.now()
         row: dict[str, Any] = {"cells": [column.cell(stored, now) for column in self._columns]}
-        obj = self._convert(stored)
         if self._include == "Object":
-            row["object"] = obj
+            row["object"] = self._convert(stored)
         elif self._include == "Metadata":
-            row["object"] = PartialForm._IDENTITY | {"metadata": obj["metadata"]}
+            row["object"] = PartialForm._IDENTITY | {"metadata": stored["metadata"]}
         return row
 
 

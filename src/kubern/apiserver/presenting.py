@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kubern.apiserver.answers import Media, body_response
 from kubern.apiserver.call import Call
-from kubern.apiserver.conversion import converter, same
+from kubern.apiserver.conversion import same, to_served
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.forms import ConvertedForm, Form, FullForm, PartialForm, TableForm
@@ -19,14 +19,14 @@ def form_of(core: Core, call: Call, media: Media) -> Form:
     resource = call.resource
     if media.transform == "Table":
         include = call.info.first("includeObject")
-        return TableForm(resource, core.clock, include, converter(core.storage(resource).resource, resource))
+        return TableForm(resource, core.clock, include, to_served(core.storage(resource).resource, resource))
     if media.transform:
         return PartialForm()
     key = (resource.group, resource.version, resource.kind)
     form = core.forms.get(key)
     if form is None:
         stored = core.storage(resource).resource
-        convert = converter(stored, resource)
+        convert = to_served(stored, resource)
         if convert is same:
             form = FullForm(resource.kind, resource.api_version)
         else:

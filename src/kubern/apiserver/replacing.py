@@ -21,9 +21,9 @@ def replacing(strategy: Callable[[Resource], Strategy]) -> Serve:
         storage = core.storage(call.resource)
         method = call.request.method
         if method == "PUT":
-            return update.serve_with(core, call, strategy(storage.resource))
+            return update.serve_with(core, call, strategy(call.resource))
         if method == "PATCH":
-            return patch.serve_with(core, call, strategy(storage.resource))
+            return patch.serve_with(core, call, strategy(call.resource))
         return present(core, call, storage.get(call.namespace, call.info.name))
 
     return serve

@@ -21,6 +21,7 @@ from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
 from kubern.apiserver.discovery import Discovery
 from kubern.apiserver.health import Health
+from kubern.apiserver.openapi import Documents
 from kubern.apiserver.openid import install_openid
 from kubern.apiserver.pipeline import Pipeline, Routes
 from kubern.apiserver.review import reviewers
@@ -56,6 +57,7 @@ class ApiServer:
         self._health = Health(self.core)
         self._health.install(self.routes)
         Discovery(self.core).install(self.routes)
+        Documents(self.core).install(self.routes)
         install_openid(self.core, self.routes)
         self.routes.add("/", lambda request, info: object_response(200, {"paths": ["/", *self.routes.paths()[1:]]}))
         pipeline = Pipeline(

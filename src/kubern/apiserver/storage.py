@@ -127,7 +127,7 @@ class Storage:
             result = await self._store.txn(self.store_key(key), value, expected=expected, lease=lease)
         except StoreUnavailable as error:
             _log.error("a write failed", extra={"kind": self.resource.kind, "key": key, "error": str(error)})
-            raise InternalError(f"etcdserver: {error}") from error
+            raise InternalError(f"Internal error occurred: {error}") from error
         return result.revision if result.succeeded else result.current
 
 

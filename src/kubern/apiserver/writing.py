@@ -13,7 +13,6 @@ from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import invalid, new_causes, update_causes
-from kubern.apiserver.conversion import converter
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import (
@@ -51,10 +50,7 @@ class Written(NamedTuple):
 
 
 async def create(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str]) -> Written:
-    """Store a new object, already pruned and defaulted, in the call's version. Raises every `StatusError` of a creation."""
-    storage = core.storage(call.resource)
-    resource = storage.resource
-    obj = converter(call.resource, resource)(obj)
+    """Store a new object, already pruned, defaulted and in its stored form. Raises every `StatusError` of a creation."""
     metadata = obj["metadata"]
     prefix = metadata.get("generateName") if not metadata.get("name") else None
     for attempt in range(GENERATE_TRIES):
@@ -65,7 +61,7 @@ async def create(core: Core, call: Call, obj: Obj, options: WriteOptions, warnin
             options.dry_run, warnings,
         )  # fmt: skip
         try:
-            return await _create_once(core, storage.resource, attributes, options)
+            return await _create_once(core, call.resource, attributes, options)
         except AlreadyExists:
             if not prefix or attempt == GENERATE_TRIES - 1:
                 raise
@@ -102,7 +98,7 @@ async def _create_once(core: Core, resource: Resource, attributes: Attributes, o
 
 
 Transform = Callable[[Obj], Awaitable[Obj]]
-"""Takes the object as it stands, in the call's version, and returns the wanted one, pruned and defaulted."""
+"""Takes the stored object, which it leaves alone, and returns the wanted one: pruned, defaulted and in the stored form."""
 
 
 async def replace(
@@ -110,13 +106,12 @@ async def replace(
 ) -> Written:  # fmt: skip
     """Put what `transform` makes of the stored object into its place. Raises every `StatusError` of an update."""
     storage = core.storage(call.resource)
-    resource = storage.resource
-    to_served, to_stored = converter(resource, call.resource), converter(call.resource, resource)
+    resource = call.resource
     name, namespace = call.info.name, call.namespace
     final: list[Obj] = []
 
     async def change(old: Obj) -> Obj:
-        new = to_stored(await transform(to_served(old)))
+        new = await transform(old)
         _check_unconditional(new, old, resource)
         carry_over(new, old, resource)
         attributes = Attributes(
@@ -145,7 +140,7 @@ async def replace(
 
     if options.dry_run:
         return Written(None, await change(storage.get(namespace, name).obj()))
-    return await _replace(core, storage.resource, namespace, name, change)
+    return await _replace(core, resource, namespace, name, change)
 
 
 async def _replace(core: Core, resource: Resource, namespace: str, name: str, change: Transform) -> Written:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from kubern.api.resource import Resource
 from kubern.api.resources import load
-from kubern.apiserver.conversion import converter, same
+from kubern.apiserver.conversion import same, to_served, to_stored
 
 RESOURCES = {(r.api_version, r.plural): r for r in load()}
 
@@ -20,7 +19,7 @@ def _resource(api_version: str, plural: str) -> Resource:
 
 def test_a_version_is_itself() -> None:
     pods = _resource("v1", "pods")
-    assert converter(pods, pods) is same
+    assert to_served(pods, pods) is same
 
 
 @pytest.mark.parametrize(
@@ -78,10 +77,10 @@ def test_what_arrives_is_stored_in_the_stored_form_with_its_defaults(
     served: str, stored: str, plural: str, obj: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     given = {"apiVersion": served, "metadata": {"name": "x"}} | obj
-    before = deepcopy(given)
-    found = converter(_resource(served, plural), _resource(stored, plural))(given)
-    assert (found["apiVersion"], found["spec"]) == (stored, expected)
-    assert given == before
+    resource = _resource(served, plural)
+    to_stored(given, resource, _resource(stored, plural))
+    resource.default(given)
+    assert (given["apiVersion"], given["spec"]) == (stored, expected)
 
 
 def test_what_v1_has_no_field_for_is_shown_in_annotations() -> None:
@@ -90,7 +89,7 @@ def test_what_v1_has_no_field_for_is_shown_in_annotations() -> None:
         "type": "Pods",
         "pods": {"metric": {"name": "rps"}, "target": {"type": "AverageValue", "averageValue": "10"}},
     }
-    shown = converter(stored, served)({"metadata": {"name": "x"}, "spec": {"maxReplicas": 3, "metrics": [metric]}})
+    shown = to_served(stored, served)({"metadata": {"name": "x"}, "spec": {"maxReplicas": 3, "metrics": [metric]}})
     assert shown["spec"] == {"maxReplicas": 3}
     assert shown["metadata"]["annotations"] == {
         "autoscaling.alpha.kubernetes.io/metrics": '[{"type":"Pods","pods":{"targetAverageValue":"10","metricName":"rps"}}]'
@@ -100,4 +99,4 @@ def test_what_v1_has_no_field_for_is_shown_in_annotations() -> None:
 def test_a_version_with_the_same_fields_only_changes_its_name() -> None:
     served, stored = (_resource(f"networking.k8s.io/{v}", "servicecidrs") for v in ("v1beta1", "v1"))
     obj = {"apiVersion": stored.api_version, "metadata": {"name": "x"}, "spec": {"cidrs": ["10.0.0.0/8"]}}
-    assert converter(stored, served)(obj) == obj | {"apiVersion": served.api_version}
+    assert to_served(stored, served)(obj) == obj | {"apiVersion": served.api_version}

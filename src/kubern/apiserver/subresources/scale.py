@@ -54,7 +54,7 @@ async def _write(core: Core, call: Call) -> Answer:
         _set(new, paths.replicas, (scale.get("spec") or {}).get("replicas") or 0)
         return new
 
-    written = await replace(core, call, transform, main_strategy(core.storage(resource).resource), options, [])
+    written = await replace(core, call, transform, main_strategy(resource), options, [])
     result = written.entry.obj() if written.entry else written.obj or {}
     return object_response(200, scale_of(result, paths))
 

@@ -7,6 +7,7 @@ import orjson
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
+from kubern.apiserver.conversion import same, to_served
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import settle
 from kubern.apiserver.metadata import check_path
@@ -22,7 +23,7 @@ from kubern.http.contract import Answer
 
 async def serve(core: Core, call: Call) -> Answer:
     """Apply the body's patch and answer with the object. Raises every `StatusError` of an update."""
-    return await serve_with(core, call, main_strategy(core.storage(call.resource).resource))
+    return await serve_with(core, call, main_strategy(call.resource))
 
 
 async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
@@ -31,8 +32,11 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     warnings: list[str] = []
     patch = parse_patch(media_type(call.request), call.request.body, core.schemas[call.resource.schema].type)
 
+    served = to_served(core.storage(call.resource).resource, call.resource)
+
     async def transform(old: Obj) -> Obj:
-        new: Obj = orjson.loads(orjson.dumps(patch(old)))
+        source = old if served is same else served(orjson.loads(orjson.dumps(old)))
+        new: Obj = orjson.loads(orjson.dumps(patch(source)))
         if not isinstance(new.get("metadata"), dict):
             raise BadRequest("metadata: must be an object")
         check_kind(new, call.resource)

@@ -19,7 +19,7 @@ from kubern.http.contract import Answer
 
 async def serve(core: Core, call: Call) -> Answer:
     """Replace the object by the body's and answer with it. Raises every `StatusError` of an update."""
-    return await serve_with(core, call, main_strategy(core.storage(call.resource).resource))
+    return await serve_with(core, call, main_strategy(call.resource))
 
 
 async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:

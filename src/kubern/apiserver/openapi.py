@@ -1,0 +1,66 @@
+"""`/openapi/v2` and `/openapi/v3`: each document is made when it is first asked for, and kept.
+
+What always holds: an address with a document's hash never answers with another document, so clients may keep it for ever.
+"""
+
+from __future__ import annotations
+
+from kubern.api.openapi import V2_TYPES, OpenAPI
+from kubern.apiserver.answers import text_response
+from kubern.apiserver.core import Core
+from kubern.apiserver.health import VERSION
+from kubern.apiserver.pipeline import Routes
+from kubern.apiserver.request_info import RequestInfo
+from kubern.base.errors import NotAcceptable
+from kubern.http.contract import Answer, Request, Response
+
+V3 = "/openapi/v3"
+
+
+class Documents:
+    """The OpenAPI documents of an apiserver."""
+
+    def __init__(self, core: Core) -> None:
+        self._made: dict[str, bytes] = {}
+        self._openapi = OpenAPI(core.schemas.definitions, core.resources.values(), str(VERSION["gitVersion"]))
+        self._known = frozenset(self._openapi.group_versions())
+
+    def install(self, routes: Routes) -> None:
+        """Serve the documents."""
+        routes.add("/openapi/v2", self._v2)
+        routes.add(V3, self._index)
+        routes.add(f"{V3}/*", self._v3)
+
+    def _v2(self, request: Request, info: RequestInfo) -> Answer:
+        accepted = [clause.partition(";")[0].strip() for clause in request.headers.get("accept", "*/*").split(",")]
+        kind = next((k for k in accepted if k in V2_TYPES), "")
+        if not kind and not {"*/*", "application/*", ""} & set(accepted):
+            raise NotAcceptable(f"only the following media types are accepted: {', '.join(V2_TYPES)}")
+        if "" not in self._made:
+            self._made[""] = self._openapi.swagger()
+        return self._answer(request, self._made[""], self._openapi.hash(), kind or V2_TYPES[0])
+
+    def _index(self, request: Request, info: RequestInfo) -> Answer:
+        if "index" not in self._made:
+            self._made["index"] = self._openapi.index()
+        return self._answer(request, self._made["index"], self._openapi.hash())
+
+    def _v3(self, request: Request, info: RequestInfo) -> Answer:
+        path = info.path.removeprefix(f"{V3}/").strip("/")
+        if path not in self._known:
+            return text_response(404, "404 page not found\n")
+        wanted, current = info.first("hash"), self._openapi.hash(path)
+        if wanted and wanted != current:
+            return Response(301, (("location", f"{V3}/{path}?hash={current}"),))
+        if path not in self._made:
+            self._made[path] = self._openapi.document(path)
+        return self._answer(request, self._made[path], current, immutable=bool(wanted))
+
+    def _answer(
+        self, request: Request, body: bytes, tag: str, kind: str = "application/json", immutable: bool = False
+    ) -> Response:
+        cached = ("cache-control", "public, immutable, max-age=31536000" if immutable else "no-cache, private")
+        headers = (("content-type", kind), ("etag", f'"{tag}"'), ("vary", "Accept"), cached)
+        if request.headers.get("if-none-match") == f'"{tag}"':
+            return Response(304, headers)
+        return Response(200, headers, body, True)
