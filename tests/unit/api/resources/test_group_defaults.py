@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ def _resource(plural: str, group: str = "") -> Resource:
 
 
 def _filled(plural: str, obj: dict[str, Any]) -> dict[str, Any]:
-    obj = {"metadata": {"name": "x", "uid": "u1"}} | obj
+    obj = {"metadata": {"name": "x", "uid": "u1"}} | deepcopy(obj)
     _resource(plural).default(obj)
     return obj
 
@@ -267,7 +268,7 @@ def test_a_cron_jobs_pod_template_is_filled_too() -> None:
 def test_a_job_gets_its_selector_and_its_pods_labels_from_its_uid_and_name() -> None:
     job = _filled("jobs", {"spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {}}}})
     _resource("jobs").prepare_create(job)
-    assert job["metadata"]["labels"] == {"a": "b"}
+    assert job["metadata"]["labels"] == job["spec"]["template"]["metadata"]["labels"]
     assert job["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": "u1"}}
     assert job["spec"]["template"]["metadata"]["labels"] == {
         "a": "b",
@@ -276,6 +277,14 @@ def test_a_job_gets_its_selector_and_its_pods_labels_from_its_uid_and_name() -> 
         "controller-uid": "u1",
         "job-name": "x",
     }
+
+
+def test_a_job_with_labels_keeps_them() -> None:
+    job = _filled(
+        "jobs", {"metadata": {"name": "x", "uid": "u1", "labels": {"c": "d"}}, "spec": {"template": TEMPLATE}}
+    )
+    _resource("jobs").prepare_create(job)
+    assert job["metadata"]["labels"] == {"c": "d"}
 
 
 def test_a_job_with_a_selector_by_hand_keeps_it() -> None:

@@ -241,7 +241,7 @@ SAMPLES: dict[str, Any] = {
 }
 
 
-def _sample(resource: Resource) -> dict[str, Any]:
+def sample(resource: Resource) -> dict[str, Any]:
     """Return the resource's sample, or an empty object of it, as it stands when the hooks get it."""
     obj: dict[str, Any] = {"apiVersion": resource.api_version, "kind": resource.kind}
     obj |= deepcopy(SAMPLES.get(f"{resource.group} {resource.plural}", {}))
@@ -251,7 +251,7 @@ def _sample(resource: Resource) -> dict[str, Any]:
 
 
 def _created(resource: Resource) -> dict[str, Any]:
-    obj = _sample(resource)
+    obj = sample(resource)
     resource.default(obj)
     resource.prepare_create(obj)
     return obj
@@ -271,7 +271,7 @@ def test_every_sample_is_of_a_resource() -> None:
 
 @every
 def test_defaults_given_once_are_not_changed_again(resource: Resource) -> None:
-    obj = _sample(resource)
+    obj = sample(resource)
     resource.default(obj)
     once = deepcopy(obj)
     resource.default(obj)

@@ -51,10 +51,13 @@ def prepare_create(obj: Obj) -> None:
     spec = obj["spec"]
     if spec.get("manualSelector"):
         return
-    expected = _generated(obj)
+    expected, metadata = _generated(obj), obj["metadata"]
     labels = section(section(section(spec, "template"), "metadata"), "labels")
+    inherited = (metadata.get("labels") or {}) in ({}, labels)
     for name, value in expected.items():
         labels.setdefault(name, value)
+    if inherited:  # a job that brings no labels has its template's, the made up ones included
+        metadata["labels"] = dict(labels)
     section(section(spec, "selector"), "matchLabels").setdefault(UID_LABEL, expected[UID_LABEL])
 
 
