@@ -108,9 +108,10 @@ async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
         if machine.namespace is not None:
             api.core.backends.dial = machine.namespace.connect  # nodes and pods are only reached from inside the fabric
         tls = ServerTls(pki.apiserver.certificate, pki.apiserver.key, pki.ca.certificate)
+        # who calls meanwhile waits in the sockets' backlog, and finds roles and caches complete
+        await api.start()
         server = await serve(api.handler, sockets, tls=tls, clock=machine.clock)
         opened.push_async_callback(server.close)
-        await api.start()
         opened.push_async_callback(api.close)
         log.info("serving on https://127.0.0.1:%d", settings.api_port)
         yield api.handler

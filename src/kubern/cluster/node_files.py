@@ -91,6 +91,7 @@ mount -t tmpfs -o mode=755 tmpfs /var/lib/cni
 printf '%s\\n' {quote(resolv_conf)} > /run/kubern-resolv.conf
 mount --bind /run/kubern-resolv.conf "$resolv"
 hostname {quote(name)}
+export GRPC_ENABLE_FORK_SUPPORT=false
 keep() {{
   log=$1; shift
   while :; do
