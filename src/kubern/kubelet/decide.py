@@ -83,11 +83,17 @@ class RemoveContainer(NamedTuple):
     id: str
 
 
+class RemoveSandbox(NamedTuple):
+    """Remove a dead sandbox with the containers that were in it."""
+
+    id: str
+
+
 class Terminate(NamedTuple):
     """End the whole pod gracefully: main containers first, then sidecars in reverse order, then the sandbox."""
 
 
-Action = CreateSandbox | StopSandbox | StartContainer | KillContainer | RemoveContainer | Terminate
+Action = CreateSandbox | StopSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | Terminate
 
 
 class Plan(NamedTuple):
@@ -279,11 +285,13 @@ def _kept(draft: _Draft, step: Step) -> bool:
 
 
 def _tidied(draft: _Draft) -> Plan:
-    """Add the removal of dead containers: the newest of each name is kept for its log, and the one before it."""
+    """Add the removal of what is dead: the newest container of each name is kept for its log, and the one before it;
+    the sandbox before this one, for what ended in it."""
     for found in draft.now_is.observed.containers.values():
         for old in found[2:]:
             if old.state == EXITED:
                 draft.actions.append(RemoveContainer(old.id))
+    draft.actions += [RemoveSandbox(old.id) for old in draft.now_is.observed.sandboxes[2:]]
     return draft.plan()
 
 

@@ -17,6 +17,7 @@ from kubern.base.json import Obj
 from kubern.client.contract import Client
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Informer, Informers
+from kubern.kubelet.acting import Tools
 from kubern.kubelet.admission import admit
 from kubern.kubelet.cgroups import Cgroups
 from kubern.kubelet.downward import Host
@@ -37,7 +38,7 @@ from kubern.kubelet.settings import Settings
 from kubern.kubelet.starting import Starter
 from kubern.kubelet.volume import Mounter
 from kubern.kubelet.volume_set import VolumeSet
-from kubern.kubelet.worker import PodWorker, Tools
+from kubern.kubelet.worker import PodWorker
 
 _log = logging.getLogger(__name__)
 _HOUSEKEEPING = 30.0

@@ -23,6 +23,7 @@ _KINDS = {
     "secret": GVR("", "v1", "secrets"),
     "persistentvolumeclaim": GVR("", "v1", "persistentvolumeclaims"),
     "persistentvolume": GVR("", "v1", "persistentvolumes"),
+    "runtimeclass": GVR("node.k8s.io", "v1", "runtimeclasses"),
 }
 _FRESH = 1.0
 """Seconds for which an answer is used again: the volumes and variables of one pod often name the same object."""
@@ -40,7 +41,7 @@ class ApiObjects:
         self._tokens: dict[tuple[str, str, int], tuple[Token, float]] = {}
 
     async def get(self, kind: str, namespace: str, name: str) -> Obj | None:
-        """Return a `configmap`, `secret`, `persistentvolumeclaim` or `persistentvolume`; None when there is none."""
+        """Return a `configmap`, `secret`, `persistentvolumeclaim`, `persistentvolume` or `runtimeclass`; None when there is none."""
         now = self._clock.monotonic()
         key = (kind, namespace, name)
         asked = self._answers.get(key)
@@ -92,9 +93,8 @@ class ApiObjects:
         )
         token = Token(answer["status"]["token"], parse_time(answer["status"]["expirationTimestamp"]))
         left = (token.expires - self._clock.now()) / timedelta(seconds=1)
-        self._tokens[key] = (token, self._clock.monotonic() + left * _RENEW_AT)
+        now = self._clock.monotonic()
+        # those of pods that are gone are never asked for again
+        self._tokens = {each: kept for each, kept in self._tokens.items() if now < kept[1]}
+        self._tokens[key] = (token, now + left * _RENEW_AT)
         return token
-
-    def forget(self, pod_uid: str) -> None:
-        """Forget a pod's tokens."""
-        self._tokens = {key: kept for key, kept in self._tokens.items() if key[0] != pod_uid}

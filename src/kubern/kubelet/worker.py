@@ -6,57 +6,31 @@ A change of the pod, of a container, or of a probe's finding wakes it; nothing i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from kubern.base.backoff import Backoff
-from kubern.base.clock import Clock, parse_time
+from kubern.base.clock import parse_time
 from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
-from kubern.client.contract import Client
 from kubern.kubelet import decide as d
-from kubern.kubelet.cgroups import Cgroups
-from kubern.kubelet.configs import log_path, sandbox_config
-from kubern.kubelet.dns import parse_resolv_conf, pod_dns
-from kubern.kubelet.downward import Host
-from kubern.kubelet.ending import Ender
-from kubern.kubelet.hooks import Handlers
+from kubern.kubelet.acting import Actor, Scene, Tools, log_dir
+from kubern.kubelet.configs import log_path
 from kubern.kubelet.looking import Looker
 from kubern.kubelet.objects import PODS
 from kubern.kubelet.observed import Observed, restart_count
-from kubern.kubelet.podspec import INIT, MAIN, find, grace_period, host_network, is_finished, key, steps, uid
+from kubern.kubelet.podspec import INIT, MAIN, grace_period, host_network, is_finished, key, steps, uid
 from kubern.kubelet.prober import PodProber
 from kubern.kubelet.publishing import Publisher
-from kubern.kubelet.recording import WARNING, Recorder
-from kubern.kubelet.runtime.contract import Runtime, RuntimeFailure, SandboxConfig
-from kubern.kubelet.settings import Settings
-from kubern.kubelet.starting import Start, Starter, StartError
-from kubern.kubelet.status import Known, Verdict, Waiting, pod_status
+from kubern.kubelet.recording import WARNING
+from kubern.kubelet.runtime.contract import RuntimeFailure
+from kubern.kubelet.status import Known, Verdict, pod_status
 from kubern.kubelet.volume import VolumeError
-from kubern.kubelet.volume_set import Mounted, VolumeSet
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every worker of the node works with."""
-
-    client: Client
-    runtime: Runtime
-    settings: Settings
-    clock: Clock
-    events: Recorder
-    handlers: Handlers
-    starter: Starter
-    ender: Ender
-    volumes: VolumeSet
-    cgroups: Cgroups | None
-    host: Host
-    scheme: str
 
 
 class PodWorker:
@@ -71,11 +45,7 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._interrupt = asyncio.Event()
         self._retries = Backoff(0.5, 10.0)
-        self._restarts: dict[str, d.Restart] = {}
-        self._waiting: dict[str, Waiting] = {}
-        self._not_before: dict[str, float] = {}
-        self._mounted: dict[str, Mounted] | None = None
-        self._refreshed = tools.clock.monotonic()
+        self._actor = Actor(tools)
         self._verdict: Verdict | None = None
         self._gone = False
         self._cleaned = False
@@ -94,7 +64,7 @@ class PodWorker:
         old, self.pod = self.pod, pod
         if any(old["metadata"].get(name) != pod["metadata"].get(name) for name in ("labels", "annotations")):
             # files of the downward API show them
-            self._refreshed = float("-inf")
+            self._actor.refreshed = float("-inf")
         ends_sooner = grace_period(pod) < grace_period(old)
         if pod["metadata"].get("deletionTimestamp") and (not old["metadata"].get("deletionTimestamp") or ends_sooner):
             self._interrupt.set()
@@ -118,8 +88,7 @@ class PodWorker:
 
     def logs(self) -> list[tuple[str, Path]]:
         """Return the log files of its running containers, with the containers' ids."""
-        meta = self.pod["metadata"]
-        folder = self._tools.settings.log_dir(meta["namespace"], meta["name"], meta["uid"])
+        folder = log_dir(self._tools.settings, self.pod)
         return [(each.id, folder / log_path(each.name, restart_count(each))) for each in self.seen.running()]
 
     # The loop
@@ -175,7 +144,11 @@ class PodWorker:
         if plan.finished:
             return await self._finish()
         now = self._tools.clock.monotonic()
-        due = [a for a in plan.actions if not isinstance(a, d.StartContainer) or self._not_before.get(a.name, 0) <= now]
+        due = [
+            a
+            for a in plan.actions
+            if not isinstance(a, d.StartContainer) or self._actor.not_before.get(a.name, 0) <= now
+        ]
         if due:
             await self._interruptible(due, plan)
             return 0
@@ -185,7 +158,7 @@ class PodWorker:
     def _pause(self, plan: d.Plan, now: float) -> float:
         waits = [
             self._tools.settings.sync_frequency,
-            *(max(at - now, 0.01) for at in self._not_before.values() if at > now),
+            *(max(at - now, 0.01) for at in self._actor.not_before.values() if at > now),
         ]
         if plan.requeue_after is not None:
             waits.append(plan.requeue_after)
@@ -208,7 +181,7 @@ class PodWorker:
             observed=self.seen,
             now=self._tools.clock.now(),
             checks=self._prober.checks(self.seen),
-            restarts=self._restarts,
+            restarts=self._actor.restarts,
             start_time=self._start_time,
             ending=self._gone or self._verdict is not None or is_finished(self.pod),
         )
@@ -222,7 +195,7 @@ class PodWorker:
             host_ips=self._tools.host.ips,
             pod_ips=self._looker.ips(self.seen),
             checks=self._prober.checks(self.seen),
-            waiting=self._waiting,
+            waiting=self._actor.waiting,
             backing_off=plan.backing_off,
             messages=self._looker.messages,
             verdict=self._verdict,
@@ -235,12 +208,7 @@ class PodWorker:
             self._publisher.publish(self.status)
 
     def _ip(self) -> str:
-        ips = self._tools.host.ips if host_network(self.pod) else self._looker.ips(self.seen)
-        return ips[0] if ips else ""
-
-    def _host(self) -> Host:
-        ips = self._tools.host.ips[:1] if host_network(self.pod) else self._looker.ips(self.seen)
-        return self._tools.host._replace(pod_ips=tuple(ips))
+        return self._scene().ip
 
     # Acting
 
@@ -255,7 +223,9 @@ class PodWorker:
                 woken.cancel()
                 if self._wake.is_set() and not work.done() and not stop.done():
                     self._wake.clear()
-                    self.seen = await self._looker.look()
+                    # what is under way must not suffer from a look that fails
+                    with contextlib.suppress(RuntimeFailure):
+                        self.seen = await self._looker.look()
                     self._prober.sync(self.pod, self.seen, self._ip(), ending=self._ending)
                     self._publish(plan)
         finally:
@@ -268,100 +238,25 @@ class PodWorker:
 
     async def _act(self, actions: list[d.Action]) -> None:
         for action in actions:
-            await self._one(action)
+            await self._actor.act(action, self._scene())
+            if isinstance(action, d.StartContainer):
+                self._glances = 0
 
-    async def _one(self, action: d.Action) -> None:
-        tools = self._tools
-        match action:
-            case d.CreateSandbox(attempt):
-                await self._create_sandbox(attempt)
-            case d.StopSandbox(sandbox_id):
-                await tools.runtime.stop_sandbox(sandbox_id)
-            case d.StartContainer():
-                await self._start(action)
-            case d.KillContainer(name, container_id, message, liveness):
-                found = next((c for c in self.seen.containers.get(name, ()) if c.id == container_id), None)
-                if found is not None:
-                    grace = self._liveness_grace(name) if liveness else grace_period(self.pod)
-                    await tools.ender.end_container(self.pod, found, grace, message, self._ip())
-            case d.RemoveContainer(container_id):
-                await tools.runtime.remove_container(container_id)
-            case d.Terminate():
-                await tools.ender.end_pod(self.pod, self.seen, self._grace(), self._ip())
+    def _scene(self) -> Scene:
+        ips = self._tools.host.ips[:1] if host_network(self.pod) else self._looker.ips(self.seen)
+        return Scene(self.pod, self.seen, self._tools.host._replace(pod_ips=tuple(ips)), self._grace())
 
     def _grace(self) -> float:
         """Return the seconds that the whole pod has to end. One that is over already only has to be cleared away."""
-        return (
-            1.0 if self._gone and not self.pod["metadata"].get("deletionTimestamp") else float(grace_period(self.pod))
-        )
-
-    def _liveness_grace(self, name: str) -> float:
-        step = find(self.pod, name)
-        container = step.container if step else {}
-        for kind in ("livenessProbe", "startupProbe"):
-            own = (container.get(kind) or {}).get("terminationGracePeriodSeconds")
-            if own is not None:
-                return float(own)
+        if self._gone and not self.pod["metadata"].get("deletionTimestamp"):
+            return 1.0
         return float(grace_period(self.pod))
-
-    async def _create_sandbox(self, attempt: int) -> None:
-        config = await self._sandbox_config(attempt)
-        # a volume may take long or fail: the sandbox does not depend on it, containers do
-        made, mounted = await asyncio.gather(
-            self._tools.runtime.run_sandbox(config), self._mount(), return_exceptions=True
-        )
-        if isinstance(made, BaseException):
-            if isinstance(made, RuntimeFailure):
-                text = f"Failed to create pod sandbox: {made.message}"
-                self._tools.events.event(self.pod, WARNING, "FailedCreatePodSandBox", text)
-            raise made
-        if isinstance(mounted, BaseException):
-            raise mounted
-
-    async def _mount(self) -> dict[str, Mounted]:
-        if self._mounted is None:
-            self._mounted = await self._tools.volumes.prepare(self.pod, self._host())
-            self._refreshed = self._tools.clock.monotonic()
-        return self._mounted
-
-    async def _sandbox_config(self, attempt: int) -> SandboxConfig:
-        settings = self._tools.settings
-        parent = await self._tools.cgroups.ensure(self.pod) if self._tools.cgroups else ""
-        node = parse_resolv_conf(await asyncio.to_thread(settings.resolv_conf.read_text))
-        dns = pod_dns(self.pod, node, settings.cluster_dns, settings.cluster_domain)
-        return sandbox_config(self.pod, attempt, dns, parent, settings)
-
-    async def _start(self, action: d.StartContainer) -> None:
-        step, sandbox = find(self.pod, action.name), self.seen.ready_sandbox
-        if step is None or sandbox is None:
-            return
-        mounted = await self._mount()
-        target = ""
-        if step.container.get("targetContainerName"):
-            found = self.seen.current(step.container["targetContainerName"])
-            target = found.id if found else ""
-        config = await self._sandbox_config(sandbox.attempt)
-        job = Start(self.pod, step, action.attempt, sandbox.id, config, mounted, self._host(), target)
-        try:
-            await self._tools.starter.start(job)
-        except StartError as error:
-            self._waiting[action.name] = Waiting(error.reason, error.message)
-            self._not_before[action.name] = self._tools.clock.monotonic() + error.retry_after
-        else:
-            self._waiting.pop(action.name, None)
-            self._not_before.pop(action.name, None)
-            self._glances = 0
-        if action.restart is not None:
-            self._restarts[action.name] = action.restart
 
     async def _refresh(self) -> None:
         """Bring volumes that can change up to date, once in a while."""
-        now = self._tools.clock.monotonic()
-        if self._gone or now - self._refreshed < self._tools.settings.sync_frequency * 0.9:
-            return
-        self._refreshed = now
-        if self.seen.ready_sandbox and self._tools.volumes.has_live(self.pod):
-            await self._tools.volumes.refresh(self.pod, self._host())
+        due = self._tools.settings.sync_frequency * 0.9
+        if not self._gone and self.seen.ready_sandbox:
+            await self._actor.refresh(self._scene(), due)
 
     async def _finish(self) -> float | None:
         """Clear away what an ended pod used; return None when the pod is gone from the API as well."""
@@ -389,7 +284,5 @@ class PodWorker:
 async def remove_remains(tools: Tools, pod: Obj, seen: Observed) -> None:
     """Remove an ended pod's sandboxes, containers and logs."""
     await asyncio.gather(*(tools.runtime.remove_sandbox(each.id) for each in seen.sandboxes))
-    meta = pod["metadata"]
-    logs = tools.settings.log_dir(meta["namespace"], meta["name"], meta["uid"])
-    await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
-    tools.starter.images.forget(meta["uid"])
+    await asyncio.to_thread(shutil.rmtree, log_dir(tools.settings, pod), ignore_errors=True)
+    tools.starter.images.forget(uid(pod))

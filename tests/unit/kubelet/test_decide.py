@@ -35,7 +35,7 @@ def _short(action: Any) -> Any:
             return ("sandbox", attempt)
         case d.StopSandbox(id):
             return f"stop {id}"
-        case d.RemoveContainer(id):
+        case d.RemoveContainer(id) | d.RemoveSandbox(id):
             return f"remove {id}"
     return "terminate"
 
@@ -101,6 +101,12 @@ CASES = {
     "old instances are removed, two are kept": (
         pod(), holds(*(container("c0", EXITED, 1, n) for n in range(3)), container("c0", restarts=3)),
         ["remove c0-1", "remove c0-0"],
+    ),
+    "one dead sandbox is kept": (
+        pod(),
+        holds(container("c0", sandbox_id="s2"),
+              sandboxes=(sandbox(attempt=2), sandbox(attempt=1, ready=False), sandbox(ready=False))),
+        ["remove s0"],
     ),
     "ephemeral containers run once": (
         pod(ephemeralContainers=[{"name": "e"}]), holds(container("c0"), container("e", EXITED, 1)), [],
