@@ -23,7 +23,9 @@ from kubern.kubelet.ending import Ender
 from kubern.kubelet.hooks import Handlers
 from kubern.kubelet.observed import Observed, restart_count
 from kubern.kubelet.podspec import find, grace_period, uid
+from kubern.kubelet.qos import container_resources
 from kubern.kubelet.recording import WARNING, Recorder
+from kubern.kubelet.resizing import resources
 from kubern.kubelet.runtime.contract import Container, Runtime, RuntimeFailure, SandboxConfig
 from kubern.kubelet.settings import Settings
 from kubern.kubelet.starting import Start, Starter, StartError
@@ -74,6 +76,8 @@ class Actor:
         self.not_before: dict[str, float] = {}
         """When the next try of a container is due (monotonic seconds)."""
         self.restarts: dict[str, d.Restart] = {}
+        self.applied: dict[str, Obj] = {}
+        """The resources that running containers were given."""
         self.refreshed = tools.clock.monotonic()
         """When the volumes' content was brought up to date."""
 
@@ -100,6 +104,8 @@ class Actor:
                 if found is not None:
                     grace = _liveness_grace(pod, name) if liveness else grace_period(pod)
                     await tools.ender.end_container(pod, found, grace, message, scene.ip)
+            case d.ResizeContainer(name, container_id):
+                await self._resize(pod, name, container_id)
             case d.RemoveContainer(container_id):
                 await self._remove_container(container_id, scene)
             case d.RemoveSandbox(sandbox_id):
@@ -120,6 +126,21 @@ class Actor:
             raise made
         if isinstance(mounted, BaseException):
             raise mounted
+
+    async def _resize(self, pod: Obj, name: str, container_id: str) -> None:
+        """Change a running container's limits; the pod's own must be the wider ones before and after."""
+        step = find(pod, name)
+        if step is None:
+            return
+        tools = self._tools
+        limits = container_resources(pod, step.container, tools.starter.memory_capacity)
+        if tools.cgroups:
+            await tools.cgroups.ensure(pod)
+        # 0 would leave the old quota
+        await tools.runtime.update_resources(container_id, limits._replace(cpu_quota=limits.cpu_quota or -1))
+        if tools.cgroups:
+            await tools.cgroups.ensure(pod)
+        self.applied[name] = resources(step.container)
 
     async def _handler(self, pod: Obj) -> str:
         """Return the runtime handler that the pod's RuntimeClass names."""
@@ -178,6 +199,7 @@ class Actor:
             self.waiting[action.name] = Waiting(error.reason, error.message)
             self.not_before[action.name] = self._tools.clock.monotonic() + error.retry_after
         else:
+            self.applied[action.name] = resources(step.container)
             self.waiting.pop(action.name, None)
             self.not_before.pop(action.name, None)
         if action.restart is not None:

@@ -14,6 +14,7 @@ from kubern.base.clock import parse_time
 from kubern.base.json import Obj
 from kubern.kubelet.observed import Observed, changed, failed, restart_count
 from kubern.kubelet.podspec import EPHEMERAL, INIT, MAIN, SIDECAR, Step, full_name, spec_hash, steps
+from kubern.kubelet.resizing import needs_restart, resized
 from kubern.kubelet.runtime.contract import CREATED, EXITED, RUNNING, UNKNOWN, Container
 
 BACKOFF_BASE = 10.0
@@ -46,6 +47,8 @@ class Situation(NamedTuple):
     now: datetime
     checks: Mapping[str, Checks] = {}
     restarts: Mapping[str, Restart] = {}
+    applied: Mapping[str, Obj] = {}
+    """The resources that running containers were given; one that is missing here is left as it is."""
     start_time: datetime | None = None
     ending: bool = False
     """The pod is to end though its object does not say so: evicted, refused, or gone from the API."""
@@ -79,6 +82,13 @@ class KillContainer(NamedTuple):
     """Whether a probe's own grace period applies."""
 
 
+class ResizeContainer(NamedTuple):
+    """Give a running container what its spec says now."""
+
+    name: str
+    id: str
+
+
 class RemoveContainer(NamedTuple):
     id: str
 
@@ -93,7 +103,16 @@ class Terminate(NamedTuple):
     """End the whole pod gracefully: main containers first, then sidecars in reverse order, then the sandbox."""
 
 
-Action = CreateSandbox | StopSandbox | StartContainer | KillContainer | RemoveContainer | RemoveSandbox | Terminate
+Action = (
+    CreateSandbox
+    | StopSandbox
+    | StartContainer
+    | KillContainer
+    | ResizeContainer
+    | RemoveContainer
+    | RemoveSandbox
+    | Terminate
+)
 
 
 class Plan(NamedTuple):
@@ -279,6 +298,12 @@ def _kept(draft: _Draft, step: Step) -> bool:
         draft.kill(step, found, f"Container {step.name} definition changed, will be restarted")
     elif checks.unhealthy:
         draft.kill(step, found, checks.unhealthy, liveness=True)
+    elif changes := resized(step.container, now_is.applied.get(step.name)):
+        if needs_restart(step.container, changes):
+            draft.kill(step, found, f"Container {step.name} resize requires restart")
+            return False
+        draft.actions.append(ResizeContainer(step.name, found.id))
+        return checks.started
     else:
         return checks.started
     return False

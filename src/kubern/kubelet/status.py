@@ -16,6 +16,7 @@ from kubern.kubelet.decide import Checks, back_off_message, restarts
 from kubern.kubelet.observed import Observed, restart_count
 from kubern.kubelet.podspec import EPHEMERAL, INIT, MAIN, SIDECAR, Step, host_network, steps
 from kubern.kubelet.qos import qos_class
+from kubern.kubelet.resizing import resources
 from kubern.kubelet.runtime.contract import EXITED, RUNNING, Container
 
 RUNTIME_SCHEME = "containerd"
@@ -45,6 +46,8 @@ class Known(NamedTuple):
     checks: Mapping[str, Checks] = {}
     waiting: Mapping[str, Waiting] = {}
     backing_off: Mapping[str, float] = {}
+    applied: Mapping[str, Obj] = {}
+    """The resources that running containers were given."""
     messages: Mapping[str, str] = {}
     """Last words by container id."""
     verdict: Verdict | None = None
@@ -116,7 +119,7 @@ def _container_status(pod: Obj, step: Step, seen: Observed, known: Known) -> Obj
         status["state"] = {"running": {"startedAt": _time(latest.started_at or latest.created_at)}}
         status["started"] = checks.started
         status["ready"] = checks.started and checks.ready and step.role in (MAIN, SIDECAR)
-        _resources(step, status)
+        _resources(step, status, known)
     elif latest.state == EXITED and waiting is None:
         status["state"] = {"terminated": terminated(latest, known)}
         status["ready"] = step.role == INIT and latest.exit_code == 0
@@ -192,12 +195,13 @@ def terminated(container: Container, known: Known) -> Obj:
     return found | {"message": message} if message else found
 
 
-def _resources(step: Step, status: Obj) -> None:
-    resources = step.container.get("resources") or {}
-    if resources:
-        status["resources"] = {side: resources[side] for side in ("limits", "requests") if resources.get(side)}
-    if resources.get("requests"):
-        status["allocatedResources"] = resources["requests"]
+def _resources(step: Step, status: Obj, known: Known) -> None:
+    wanted = resources(step.container)
+    applied = known.applied.get(step.name, wanted)
+    if applied:
+        status["resources"] = applied
+    if wanted.get("requests"):
+        status["allocatedResources"] = wanted["requests"]
 
 
 def _volume_mount(mount: Obj) -> Obj:

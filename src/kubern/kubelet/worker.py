@@ -46,6 +46,9 @@ class PodWorker:
         self._interrupt = asyncio.Event()
         self._retries = Backoff(0.5, 10.0)
         self._actor = Actor(tools)
+        for each in _container_statuses(pod):
+            # what a former kubelet gave them
+            self._actor.applied[each["name"]] = each.get("resources") or {}
         self._verdict: Verdict | None = None
         self._gone = False
         self._cleaned = False
@@ -182,6 +185,7 @@ class PodWorker:
             now=self._tools.clock.now(),
             checks=self._prober.checks(self.seen),
             restarts=self._actor.restarts,
+            applied=self._actor.applied,
             start_time=self._start_time,
             ending=self._gone or self._verdict is not None or is_finished(self.pod),
         )
@@ -197,6 +201,7 @@ class PodWorker:
             checks=self._prober.checks(self.seen),
             waiting=self._actor.waiting,
             backing_off=plan.backing_off,
+            applied=self._actor.applied,
             messages=self._looker.messages,
             verdict=self._verdict,
             scheme=self._tools.scheme,
@@ -279,6 +284,13 @@ class PodWorker:
             return tools.settings.sync_frequency
         await remove_remains(tools, self.pod, self.seen)
         return None
+
+
+def _container_statuses(pod: Obj) -> list[Obj]:
+    """Return the statuses of the containers that the API shows as running."""
+    status = pod.get("status") or {}
+    both = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    return [each for each in both if "running" in (each.get("state") or {})]
 
 
 async def remove_remains(tools: Tools, pod: Obj, seen: Observed) -> None:

@@ -186,6 +186,28 @@ async def test_limits_reach_the_kernel(bench: Bench) -> None:
     assert not group.exists()
 
 
+async def test_a_running_container_is_resized(bench: Bench) -> None:
+    small = {"cpu": "100m", "memory": "32Mi"}
+    large = {"cpu": "300m", "memory": "64Mi"}
+    name = await bench.create(bench.pod({"command": SERVE, "resources": {"limits": small}}))
+    before = await bench.running(name)
+    for wanted in (large, small):
+        change = {"spec": {"containers": [{"name": "c0", "resources": {"limits": wanted, "requests": wanted}}]}}
+        await bench.client.patch(
+            PODS, name, change, "default", subresource="resize", content_type="application/strategic-merge-patch+json"
+        )
+        after = await bench.until(
+            name, lambda p, w=wanted: p["status"]["containerStatuses"][0]["resources"]["limits"] == w
+        )
+        quota = await bench.exec(after, "cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+        memory = await bench.exec(after, "cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+        assert (int(quota), int(memory)) == (int(wanted["cpu"][:-1]) * 100, int(wanted["memory"][:-2]) << 20)
+    status = after["status"]["containerStatuses"][0]
+    assert status["containerID"] == before["status"]["containerStatuses"][0]["containerID"]
+    assert status["allocatedResources"] == small
+    await bench.delete(name)
+
+
 async def test_liveness_restarts_and_readiness_takes_out(bench: Bench) -> None:
     pod = bench.pod(
         {

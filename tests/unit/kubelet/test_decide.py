@@ -35,6 +35,8 @@ def _short(action: Any) -> Any:
             return ("sandbox", attempt)
         case d.StopSandbox(id):
             return f"stop {id}"
+        case d.ResizeContainer(name, _):
+            return f"resize {name}"
         case d.RemoveContainer(id) | d.RemoveSandbox(id):
             return f"remove {id}"
     return "terminate"
@@ -133,6 +135,25 @@ def test_a_failed_liveness_probe_kills() -> None:
 def test_the_next_container_waits_for_the_sidecars_startup_probe() -> None:
     seen = holds(container("i0"))
     assert actions(pod(**SIDECAR), seen, checks={"i0": Checks(started=False)}) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "applied", "wanted"),
+    [
+        ("NotRequired", {"limits": {"cpu": "100m"}}, ["resize c0"]),
+        ("RestartContainer", {"limits": {"cpu": "100m"}}, ["kill c0"]),
+        ("NotRequired", {"limits": {"cpu": "0.2"}}, []),
+        ("NotRequired", None, []),
+    ],
+    ids=["in place", "by restart", "the same amount", "unknown"],
+)
+def test_resize(policy: str, applied: dict[str, Any] | None, wanted: list[str]) -> None:
+    container_spec = {
+        "resources": {"limits": {"cpu": "200m"}},
+        "resizePolicy": [{"resourceName": "cpu", "restartPolicy": policy}],
+    }
+    given_before = {} if applied is None else {"c0": applied}
+    assert actions(pod(container_spec), holds(container("c0")), applied=given_before) == wanted
 
 
 @pytest.mark.parametrize(
