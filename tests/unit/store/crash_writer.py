@@ -79,8 +79,11 @@ def run_and_kill(directory: Path, seed: int, seconds: float) -> list[bytes]:
     return received.split(b"\n")[:-1]
 
 
-async def verify(directory: Path, answered: dict[bytes, tuple[int, int, bool]]) -> int:
-    """Compare the store with the last answered write of each key; return the newest revision."""
+async def verify(directory: Path, answered: dict[bytes, tuple[int, int, bool]]) -> dict[bytes, tuple[int, int, bool]]:
+    """Compare the store with the last answered write of each key; return what is there now.
+
+    That is where the next round begins: a write that was kept without being answered has been seen, and must stay too.
+    """
     store = await EmbeddedStore.open(directory, clock=SystemClock())
     newest = await store.revision()
     found = {item.key: item for item in (await store.range(b"", b"\0")).items}
@@ -102,7 +105,7 @@ async def verify(directory: Path, answered: dict[bytes, tuple[int, int, bool]]) 
             seen.extend(event.current.mod_revision for event in await anext(watch))
         assert seen == list(range(seen[0], newest + 1)), "a revision is missing"
     await store.close()
-    return newest
+    return {key: (int(item.value.split(b" ")[2]), item.mod_revision, False) for key, item in found.items()}
 
 
 def main() -> None:
@@ -117,7 +120,7 @@ def main() -> None:
                 key, number, revision, deleted = line.split(b" ")
                 answered[key] = (int(number), int(revision), deleted == b"1")
                 total += 1
-        asyncio.run(verify(directory, answered))
+        answered = asyncio.run(verify(directory, answered))
     print(f"{rounds} kills, {total} answered writes")
 
 
