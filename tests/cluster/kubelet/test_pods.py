@@ -186,6 +186,72 @@ async def test_limits_reach_the_kernel(bench: Bench) -> None:
     assert not group.exists()
 
 
+async def test_users_groups_and_what_they_may(bench: Bench) -> None:
+    pod = bench.pod(
+        {
+            "command": ["sh", "-c", "id; touch /x; touch /v/y && stat -c %g /v/y; grep NoNewPrivs /proc/self/status"],
+            "securityContext": {"readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False},
+            "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}],
+        },
+        securityContext={
+            "runAsUser": 1000,
+            "runAsGroup": 3000,
+            "fsGroup": 2000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        volumes=[{"name": "v", "emptyDir": {}}],
+        restartPolicy="Never",
+    )
+    name = await bench.create(pod)
+    done = await bench.until(name, lambda p: p["status"].get("phase") == "Succeeded")
+    lines = bench.log_of(done).splitlines()
+    assert lines[0] == "uid=1000 gid=3000 groups=2000,3000"
+    assert "Read-only file system" in lines[1]
+    assert lines[2:] == ["2000", "NoNewPrivs:\t1"]
+    await bench.delete(name)
+
+
+async def test_the_nodes_network_and_a_shared_process_namespace(bench: Bench) -> None:
+    shared = await bench.create(bench.pod({"command": SERVE}, {"command": SERVE}, shareProcessNamespace=True))
+    with_node = await bench.create(
+        bench.pod({"command": SERVE}, hostNetwork=True, hostAliases=[{"ip": "192.0.2.7", "hostnames": ["alias"]}])
+    )
+    running = await bench.running(with_node)
+    assert running["status"]["podIP"] == running["status"]["hostIP"] == "172.30.0.11"
+    hosts = await bench.exec(running, "cat", "/etc/hosts")
+    assert hosts.startswith("# Kubernetes-managed hosts file (host network).")
+    assert "192.0.2.7\talias" in hosts
+    processes = await bench.exec(await bench.running(shared), "ps")
+    assert processes.count("sleep 0.05; done") >= 2
+    await bench.delete(shared)
+    await bench.delete(with_node)
+
+
+async def test_an_ephemeral_container_joins_a_running_pod(bench: Bench) -> None:
+    name = await bench.create(bench.pod({"command": SERVE}))
+    pod = await bench.running(name)
+    debug = {
+        "name": "debug",
+        "image": pod["spec"]["containers"][0]["image"],
+        "command": ["ps"],
+        "targetContainerName": "c0",
+    }
+    await bench.client.patch(
+        PODS,
+        name,
+        {"spec": {"ephemeralContainers": [debug]}},
+        "default",
+        subresource="ephemeralcontainers",
+        content_type="application/strategic-merge-patch+json",
+    )
+    ended = await bench.until(
+        name, lambda p: "terminated" in (p["status"].get("ephemeralContainerStatuses") or [{"state": {}}])[0]["state"]
+    )
+    assert "trap" in bench.log_of(ended, "debug")
+    assert ended["status"]["phase"] == "Running"
+    await bench.delete(name)
+
+
 async def test_a_running_container_is_resized(bench: Bench) -> None:
     small = {"cpu": "100m", "memory": "32Mi"}
     large = {"cpu": "300m", "memory": "64Mi"}
