@@ -7,6 +7,7 @@
 from kubern.api.schema.compile import Schema, Schemas, settle
 from kubern.api.schema.definitions import Definitions
 from kubern.api.schema.slow import WrongType
+from kubern.api.schema.structural import StructuralSchema
 from kubern.api.schema.types import Type, Types
 
-__all__ = ["Definitions", "Schema", "Schemas", "Type", "Types", "WrongType", "settle"]
+__all__ = ["Definitions", "Schema", "Schemas", "StructuralSchema", "Type", "Types", "WrongType", "settle"]
