@@ -49,6 +49,10 @@ class Bench:
         self.node = node
         self.pki = pki
 
+    def start_node(self) -> None:
+        """Switch the node on."""
+        self.node.start([self.node.address], _agent(self.node, self.pki), "10.96.0.10", "cluster.local")
+
     def pod(self, *containers: dict[str, Any], name: str = "", **spec: Any) -> dict[str, Any]:
         """Return a pod on the node; containers run the test image unless they say otherwise."""
         defaults = {"image": BUSYBOX_IMAGE, "imagePullPolicy": "IfNotPresent"}
@@ -191,9 +195,10 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         await api.start()
         client = ApiClient(InProcessTransport(api.handler, Peer(user=User("t", (MASTERS, AUTHENTICATED)), memo={})))
         await _objects(client)
-        node.start([address], _agent(node, pki), "10.96.0.10", "cluster.local")
+        bench = Bench(client, node, pki)
+        bench.start_node()
         await _import(node, root / "base.tar")
-        yield Bench(client, node, pki)
+        yield bench
     finally:
         node.remove()
         remove_cluster_cgroup(cluster)

@@ -386,6 +386,40 @@ async def test_the_kubelets_own_api(bench: Bench) -> None:
     await bench.delete(name)
 
 
+async def test_a_node_that_lost_power_brings_its_pods_back(bench: Bench) -> None:
+    await bench.client.create(
+        SECRETS,
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "k", "namespace": "default"},
+            "stringData": {"p": "q"},
+        },
+    )
+    pod = bench.pod(
+        {
+            "command": [
+                "sh",
+                "-c",
+                "cat /s/p; echo; echo run >> /v/runs; trap 'exit 0' TERM; while :; do sleep 0.05; done",
+            ],
+            "volumeMounts": [{"name": "s", "mountPath": "/s"}, {"name": "v", "mountPath": "/v"}],
+        },
+        volumes=[{"name": "s", "secret": {"secretName": "k"}}, {"name": "v", "emptyDir": {}}],
+    )
+    name = await bench.create(pod)
+    await bench.running(name)
+    await asyncio.to_thread(bench.node.kill)
+    await asyncio.to_thread(bench.start_node)
+    back = await bench.until(
+        name, lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1 and conditions(p)["Ready"] == "True"
+    )
+    assert await bench.exec(back, "cat", "/v/runs") == "run\nrun\n"
+    assert bench.log_of(back, attempt=1) == "q"
+    assert back["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 255
+    await bench.delete(name)
+
+
 async def test_a_restarted_kubelet_leaves_running_pods_alone(bench: Bench) -> None:
     name = await bench.create(bench.pod({"command": SERVE, "readinessProbe": {"exec": {"command": ["true"]}}}))
     before = await bench.until(name, lambda p: p["status"].get("conditions") and conditions(p)["Ready"] == "True")
