@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed
 
 Operation = dict[str, Any]
+
+MOST_COPIED = 3 * 1024 * 1024
+"""Bytes that the `copy` operations of one patch may add; upstream's limit."""
 
 
 def apply_json_patch(document: Any, operations: Any) -> Any:
@@ -21,11 +26,24 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
     """
     if not isinstance(operations, list):
         raise MalformedPatch("json: cannot unmarshal into Go value of type jsonpatch.Patch")
+    copied = 0
     for operation in operations:
         if not isinstance(operation, dict):
             raise MalformedPatch("json: cannot unmarshal into Go value of type jsonpatch.Operation")
+        if operation.get("op") == "copy":  # copies of copies double in size each time
+            copied += _size(_get(document, _pointer(operation, "from"), "copy"))
+            if copied > MOST_COPIED:
+                raise PatchFailed(f"Unable to complete the copy, the accumulated size increase of copy is {copied}")
         document = _apply(document, operation)
+    _size(document)
     return document
+
+
+def _size(value: Any) -> int:
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError as error:  # nested deeper than can be stored
+        raise PatchFailed("exceeded max depth") from error
 
 
 def _apply(document: Any, operation: Operation) -> Any:

@@ -69,6 +69,20 @@ def test_operations_build_on_each_other() -> None:
     assert operations[0]["value"] == {}
 
 
+def test_copies_of_copies_have_a_limit() -> None:
+    operations = [{"op": "copy", "from": "", "path": f"/k{i}"} for i in range(64)]
+    with pytest.raises(PatchFailed) as refusal:
+        apply_json_patch({"a": "x"}, operations)
+    assert "accumulated size" in refusal.value.detail
+
+
+def test_nesting_by_patch_has_a_limit() -> None:
+    operations = [{"op": "add", "path": "/a" * (i + 1), "value": {}} for i in range(400)]
+    with pytest.raises(PatchFailed) as refusal:
+        apply_json_patch({}, operations)
+    assert refusal.value.detail == "exceeded max depth"
+
+
 MERGES = [  # the examples of RFC 7386
     ({"a": "b"}, {"a": "c"}, {"a": "c"}), ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}), ({"a": "b"}, {"a": None}, {}),
     ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}), ({"a": ["b"]}, {"a": "c"}, {"a": "c"}), ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
