@@ -32,4 +32,4 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)

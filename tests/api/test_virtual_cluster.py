@@ -1,0 +1,87 @@
+"""A cluster where no containers can run: `kubern up` says so in one line, and the whole API works on a virtual node."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+KUBECTL = str(Path(sysconfig.get_path("scripts")) / "kubectl")
+
+
+class Cluster:
+    """The commands of a user whose machine lacks what real nodes need: nothing of it is on the PATH."""
+
+    def __init__(self, home):
+        self.environment = os.environ | {
+            "KUBERN_HOME": str(home / "state"), "KUBECONFIG": str(home / "kubeconfig"), "PATH": "/nonexistent"
+        }  # fmt: skip
+
+    def run(self, *command, stdin=None):
+        done = subprocess.run(
+            command, input=stdin, env=self.environment, capture_output=True, text=True, timeout=90, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def kubern(self, *arguments):
+        return self.run(sys.executable, "-m", "kubern", *arguments, "--name", "kubern-virtual")
+
+    def get(self, *arguments):
+        return json.loads(self.run(KUBECTL, "get", *arguments, "-o", "json").stdout)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    home = tmp_path_factory.mktemp("virtual")
+    made = Cluster(home)
+    said = made.kubern("up", "--port", "20443").stderr
+    try:
+        yield made, said
+    finally:
+        made.kubern("down")
+        assert not (home / "state").exists()
+
+
+def eventually(check, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.05)
+    return found
+
+
+def test_it_says_what_is_missing_in_one_line(cluster):
+    lines = [line for line in cluster[1].splitlines() if "No containers here" in line]
+    assert len(lines) == 1
+    assert "starting the control plane with one virtual node" in lines[0]
+
+
+def test_a_deployment_runs_on_the_virtual_node(cluster):
+    made, _ = cluster
+    template = {
+        "metadata": {"labels": {"app": "a"}},
+        "spec": {"containers": [{"name": "c", "image": "example.org/any:1"}]},
+    }
+    spec = {"replicas": 5, "selector": {"matchLabels": {"app": "a"}}, "template": template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec}
+    made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(deployment))
+    made.run(KUBECTL, "rollout", "status", "deployment/a", "--timeout=30s")
+    pods = made.get("pods", "-l", "app=a")["items"]
+    assert {p["spec"]["nodeName"] for p in pods} == {"virtual-1"}
+    assert len({p["status"]["podIP"] for p in pods}) == 5
+    made.run(KUBECTL, "delete", "deployment", "a", "--timeout=30s")
+    eventually(lambda: not made.get("pods", "-l", "app=a")["items"])
+
+
+def test_the_cluster_comes_back_after_a_stop(cluster):
+    made, _ = cluster
+    uid = made.get("namespace", "default")["metadata"]["uid"]
+    made.kubern("stop")
+    made.kubern("start")
+    assert made.get("namespace", "default")["metadata"]["uid"] == uid
+    assert "ready" in made.kubern("status").stdout
