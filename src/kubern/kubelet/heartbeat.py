@@ -93,6 +93,9 @@ class Heartbeat:
     async def _ask_runtime(self) -> tuple[tuple[Condition, ...] | None, list[Image]]:
         try:
             if not self._version.name:
+                pod_cidr = self._settings.pod_cidr or (self._node.get("spec") or {}).get("podCIDR")
+                if pod_cidr:
+                    await self._runtime.set_pod_cidr(pod_cidr)
                 self._version = await self._runtime.version()
             return await self._runtime.status(), await self._runtime.list_images()
         except RuntimeFailure as failure:

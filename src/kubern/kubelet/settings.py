@@ -43,8 +43,6 @@ class Settings:
     sync_frequency: float = 60.0
     """How often what a running pod's volumes are made from is looked at again."""
     relist_period: float = 1.0
-    manifest_dir: Path | None = None
-    """Where static pods are described (`--pod-manifest-path`)."""
     provider_id: str = ""
 
     def least(self, signal: str, capacity: int) -> int:

@@ -172,6 +172,23 @@ async def test_an_image_that_is_not_there(bench: Bench) -> None:
     await bench.delete(name)
 
 
+async def test_an_image_that_cannot_be_pulled(bench: Bench) -> None:
+    name = await bench.create(bench.pod({"image": "localhost:1/none:1"}))
+    waiting = await bench.until(
+        name,
+        lambda p: (
+            p["status"].get("containerStatuses") and state(p).get("waiting", {}).get("reason") == "ImagePullBackOff"
+        ),
+    )
+    assert state(waiting)["waiting"]["message"].startswith(
+        'Back-off pulling image "localhost:1/none:1": ErrImagePull: '
+    )
+    reasons = {(event["reason"], event["message"].partition(":")[0]) for event in await bench.events(name)}
+    assert ("Pulling", 'Pulling image "localhost') in reasons
+    assert ("Failed", "Error") in reasons
+    await bench.delete(name)
+
+
 async def test_limits_reach_the_kernel(bench: Bench) -> None:
     pod = bench.pod({"command": SERVE, "resources": {"limits": {"cpu": "250m", "memory": "32Mi"}}})
     name = await bench.create(pod)
