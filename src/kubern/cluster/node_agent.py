@@ -60,4 +60,6 @@ def kubelet_settings(cluster: ClusterSettings, node: Node) -> Settings:
         cluster_domain=cluster.domain,
         pod_cidr=node.address.pod_cidr,
         cgroup_root=node.cgroup,
+        # the disk is the machine's, not the node's: that it is nearly full must not stop a cluster on a laptop
+        eviction_hard={"memory.available": "100Mi"},
     )
