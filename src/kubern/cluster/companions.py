@@ -21,6 +21,7 @@ from kubern.cluster.host_ports import HostPorts, wanted_ports
 from kubern.cluster.namespaces import NetworkNamespace
 from kubern.cluster.settings import Settings
 from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
+from kubern.controllers.cache import Options
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
 from kubern.scheduler.main import run_scheduler
@@ -31,7 +32,7 @@ SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
 
 
 class Companions:
-    """Starts them as tasks. `client_as` gives a client for a component's user."""
+    """Starts them as tasks. `client_as` gives a client for a component's user, `root_ca` (PEM) is what pods trust."""
 
     def __init__(
         self,
@@ -40,12 +41,14 @@ class Companions:
         clock: Clock,
         client_as: Callable[[str], ApiClient],
         informers: Informers,
+        root_ca: str,
     ) -> None:
         self._settings = settings
         self._namespace = namespace
         self._clock = clock
         self._client_as = client_as
         self._informers = informers
+        self._options = Options(cluster_cidr=settings.pod_cidr, root_ca=root_ca)
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start all that the cluster's settings ask for."""
@@ -53,7 +56,9 @@ class Companions:
         group.create_task(
             run_scheduler(self._client_as("system:kube-scheduler"), clock, informers=informers), name="scheduler"
         )
-        controllers = run_controllers(self._client_as("system:kube-controller-manager"), clock, informers=informers)
+        controllers = run_controllers(
+            self._client_as("system:kube-controller-manager"), clock, informers, options=self._options
+        )
         group.create_task(controllers, name="controllers")
         if self._namespace is not None:
             await self._start_dns(group, self._namespace)

@@ -70,9 +70,11 @@ async def run_control_plane(state: Path) -> None:
             group.create_task(_renew_certificates(machine), name="certificates")
             client = client_as(handler, "system:kube-controller-manager")
             informers = Informers(client, clock)
-            await Companions(
-                machine.settings, namespace, clock, lambda user: client_as(handler, user), informers
-            ).start(group)
+            root_ca = await asyncio.to_thread(machine.pki.ca.certificate.read_text)
+            companions = Companions(
+                settings, namespace, clock, lambda user: client_as(handler, user), informers, root_ca
+            )
+            await companions.start(group)
             informers.start(group)
 
 
