@@ -77,6 +77,8 @@ def _start(cluster: Cluster, progress: Progress) -> None:
     with progress.step("control plane"):
         _start_control_plane(cluster)
         nodes = cluster.nodes()
+        if nodes:
+            base.build(layout.images / "base.tar")
         with ThreadPoolExecutor(max(len(nodes), 1)) as pool:
             starting = [pool.submit(_start_node, cluster, node) for node in nodes]
             _wait_for_api(cluster)
@@ -113,7 +115,6 @@ def _start_node(cluster: Cluster, node: Node) -> None:
     server = f"https://{fabric.GATEWAY}:6443"
     for file, shown in (("kubelet.kubeconfig", own), ("proxy.kubeconfig", store.proxy)):
         kubeconfig.write(node.paths.config / file, kubeconfig.build(settings.name, server, store.ca.certificate, shown))
-    base.build(layout.images / "base.tar")
     everyone = [each.address for each in cluster.nodes()]
     agent = agent_command(layout.root, node.name)
     node.start(everyone, agent, dns_address(settings.service_cidr), settings.domain)
