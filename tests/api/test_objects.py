@@ -75,7 +75,7 @@ def test_a_missing_namespace_is_named(api: Any) -> None:
 
 
 def test_yaml_is_read_and_written(api: Any, namespace: str) -> None:
-    body = b"metadata:\n  name: y\ndata:\n  a: b\n"
+    body = b"metadata:\n  name: written\ndata:\n  a: b\n"
     headers = {"content-type": "application/yaml", "accept": "application/yaml"}
     made = api("POST", configmaps(namespace), body, headers=headers)
     assert (made.code, made.headers["content-type"]) == (201, "application/yaml")

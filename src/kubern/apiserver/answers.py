@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
-import yaml
 
+from kubern.api.codec import encode_yaml
 from kubern.base.errors import NotAcceptable, StatusError
 from kubern.base.json import Obj
 from kubern.http.contract import Response
@@ -75,7 +75,7 @@ def body_response(status: int, body: bytes, media: Media = JSON, warnings: Seque
     headers = JSON_HEADERS
     if media.encoding == "application/yaml":
         headers = YAML_HEADERS
-        body = yaml.dump(orjson.loads(body), Dumper=yaml.CSafeDumper, sort_keys=False).encode()
+        body = encode_yaml(orjson.loads(body))
     if warnings:
         escaped = [text.replace("\\", "\\\\").replace('"', '\\"') for text in warnings]
         return Response(status, headers + tuple(("warning", f'299 - "{text}"') for text in escaped), body, True)

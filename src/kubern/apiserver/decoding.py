@@ -16,20 +16,24 @@ from kubern.base.json import Obj
 
 def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[str]) -> Obj:
     """Return the object in the body, in its stored form. Raises `BadRequest`, `UnsupportedMediaType`; adds to `warnings`."""
-    obj = decode(call.request)
+    obj, duplicates = decode(call.request, call.resource.kind)
     check_kind(obj, call.resource)
-    settle(core, call, obj, options, warnings)
+    settle(core, call, obj, options, warnings, duplicates)
     check_path(obj, call.resource, call.namespace, call.info.name)
     return obj
 
 
-def settle(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str]) -> None:
-    """Check types, drop or refuse unknown fields as fieldValidation says, and fill in the defaults.
+def settle(
+    core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str], duplicates: list[str] | None = None
+) -> None:
+    """Check types, drop or refuse unknown and duplicate fields as fieldValidation says, and fill in the defaults.
 
     Defaults are the stored form's: an object of another version gets them when it is converted.
     """
     resource = call.resource
-    found = schema.settle(core.schemas[resource.schema], obj, resource.kind, resource.version, options.field_validation)
+    found = schema.settle(
+        core.schemas[resource.schema], obj, resource.kind, resource.version, options.field_validation, duplicates
+    )
     warnings += [text for text in found if text not in warnings]
     if resource.stored:
         to_stored(obj, resource, core.storage(resource).resource)
@@ -41,9 +45,9 @@ def read_kind(core: Core, call: Call, definition: str, validation: str = "Warn")
 
     `definition` is the kind's name among the published ones, e.g. `io.k8s.api.policy.v1.Eviction`. Raises `BadRequest`.
     """
-    obj = decode(call.request)
     *_, version, kind = definition.split(".")
+    obj, duplicates = decode(call.request, kind)
     if obj.get("kind", kind) != kind:
         raise BadRequest(f'{obj["kind"]} in version "{obj.get("apiVersion")}" cannot be handled as a {kind}')
-    schema.settle(core.schemas[definition], obj, kind, version, validation)
+    schema.settle(core.schemas[definition], obj, kind, version, validation, duplicates)
     return obj
