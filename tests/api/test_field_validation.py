@@ -77,6 +77,25 @@ def test_a_strategic_patch_merges_lists_by_key(api: Any, namespace: str) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("patch", "detail"),
+    [
+        ({"dat": {}}, 'strict decoding error: unknown field "dat"'),
+        ({"data": {"k": 1}}, "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"),
+    ],
+)
+def test_a_patch_whose_result_is_no_object_is_unprocessable(
+    api: Any, namespace: str, patch: dict[str, Any], detail: str
+) -> None:
+    assert api("POST", path(namespace), {"metadata": {"name": "a"}}).code == 201
+    headers = {"content-type": "application/merge-patch+json"}
+    answer = api("PATCH", path(namespace, "/a?fieldValidation=Strict"), patch, headers=headers)
+    assert (answer.code, answer.body["reason"]) == (422, "Invalid")
+    (cause,) = answer.body["details"]["causes"]
+    assert (cause["reason"], cause["field"]) == ("FieldValueInvalid", "patch")
+    assert cause["message"].endswith(detail)
+
+
 def test_kubectl_explains(api: Any) -> None:
     answer = api.kubectl("explain", "pod.spec.containers")
     assert answer.returncode == 0, answer.stderr

@@ -4,10 +4,20 @@
 `patch` merges. The schemas of custom resources (`StructuralSchema`) answer to the same calls.
 """
 
-from kubern.api.schema.compile import Schema, Schemas, settle
+from kubern.api.schema.compile import NotDecodable, Schema, Schemas, settle
 from kubern.api.schema.definitions import Definitions
 from kubern.api.schema.slow import WrongType
 from kubern.api.schema.structural import StructuralSchema
 from kubern.api.schema.types import Type, Types
 
-__all__ = ["Definitions", "Schema", "Schemas", "StructuralSchema", "Type", "Types", "WrongType", "settle"]
+__all__ = [
+    "Definitions",
+    "NotDecodable",
+    "Schema",
+    "Schemas",
+    "StructuralSchema",
+    "Type",
+    "Types",
+    "WrongType",
+    "settle",
+]

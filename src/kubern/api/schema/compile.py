@@ -18,6 +18,17 @@ from kubern.base.errors import BadRequest, Cause
 from kubern.base.json import Obj
 
 
+class NotDecodable(BadRequest):
+    """A body that is no object of its kind (400); `detail` is what is wrong, without the words about the kind.
+
+    A patch whose result is none is refused with 422 instead, which is what `detail` is kept for.
+    """
+
+    def __init__(self, kind: str, version: str, detail: str) -> None:
+        super().__init__(f'{kind} in version "{version}" cannot be handled as a {kind}: {detail}')
+        self.detail = detail
+
+
 class Schema:
     """The schema of one kind."""
 
@@ -69,20 +80,17 @@ def settle(
     """Decode a request's object in place, as `fieldValidation` (`Strict`, `Warn`, `Ignore`) says, and return the warnings.
 
     `kind` and `version` are those of the body (`v1` without its group); `duplicates` are the texts of `find_duplicates`.
-    Raises `BadRequest` in upstream's words for a wrong type and, when strict, for unknown and duplicate fields.
+    Raises `NotDecodable` in upstream's words for a wrong type and, when strict, for unknown and duplicate fields.
     """
     try:
         unknown = schema.decode(obj)
     except WrongType as error:
-        raise BadRequest(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
+        raise NotDecodable(kind, version, str(error)) from error
     faults = [*(duplicates or ()), *(f"unknown field {field.quote(path)}" for path in unknown)]
     if not faults or validation == "Ignore":
         return []
     if validation == "Strict":
-        listed = ", ".join(faults)
-        raise BadRequest(
-            f'{kind} in version "{version}" cannot be handled as a {kind}: strict decoding error: {listed}'
-        )
+        raise NotDecodable(kind, version, f"strict decoding error: {', '.join(faults)}")
     return faults
 
 

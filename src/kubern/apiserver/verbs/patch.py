@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import orjson
 
+from kubern.api import field
+from kubern.api.schema import NotDecodable
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
@@ -40,7 +42,11 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
         if not isinstance(new.get("metadata"), dict):
             raise BadRequest("metadata: must be an object")
         check_kind(new, call.resource)
-        settle(core, call, new, options, warnings)
+        try:
+            settle(core, call, new, options, warnings)
+        except NotDecodable as error:
+            shown = orjson.dumps(new).decode()
+            raise field.invalid_error("", "", "", [field.invalid("patch", shown, error.detail)]) from error
         check_path(new, call.resource, call.namespace, call.info.name)
         return new
 
