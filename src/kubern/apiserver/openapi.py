@@ -5,7 +5,10 @@ What always holds: an address with a document's hash never answers with another 
 
 from __future__ import annotations
 
+import orjson
+
 from kubern.api.openapi import V2_TYPES, OpenAPI
+from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE, encode
 from kubern.apiserver.answers import text_response
 from kubern.apiserver.core import Core
 from kubern.apiserver.health import VERSION
@@ -38,6 +41,10 @@ class Documents:
             raise NotAcceptable(f"only the following media types are accepted: {', '.join(V2_TYPES)}")
         if "" not in self._made:
             self._made[""] = self._openapi.swagger()
+        if kind == MEDIA_TYPE:
+            if kind not in self._made:
+                self._made[kind] = encode(orjson.loads(self._made[""]))
+            return self._answer(request, self._made[kind], self._openapi.hash() + "-protobuf", ANSWERED_AS)
         return self._answer(request, self._made[""], self._openapi.hash(), kind or V2_TYPES[0])
 
     def _index(self, request: Request, info: RequestInfo) -> Answer:

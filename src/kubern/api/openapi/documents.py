@@ -14,6 +14,7 @@ import orjson
 from kubern.api.openapi.operations import Operation, group_version_path, operations, tag
 from kubern.api.openapi.parameters import PARAMETERS
 from kubern.api.openapi.schemas import closure, schema_v2, schema_v3
+from kubern.api.openapi.swagger_protobuf import MEDIA_TYPE
 from kubern.api.resource import Resource
 from kubern.api.schema.definitions import Definitions
 from kubern.base.json import Obj
@@ -21,8 +22,8 @@ from kubern.base.json import Obj
 SHAPE = "1"
 """Counted up whenever the documents change while the resources do not, so that clients fetch them anew."""
 
-V2_TYPES = ("application/json", "application/com.github.proto-openapi.spec.v2@v1.0+json")
-"""The media types in which `/openapi/v2` is served. The protobuf form is not."""
+V2_TYPES = ("application/json", "application/com.github.proto-openapi.spec.v2@v1.0+json", MEDIA_TYPE)
+"""The media types in which `/openapi/v2` is served; the last one is protobuf."""
 
 _JSON = ["application/json", "application/yaml"]
 _PATCHES = [
