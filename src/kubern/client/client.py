@@ -122,9 +122,9 @@ class ApiClient:
             options["propagationPolicy"] = propagation
         await self._send("DELETE", gvr.path(namespace), _selectors(label_selector, ""), body=options)
 
-    async def raw(self, path: str) -> Any:
+    async def raw(self, path: str, *, accept: str = "") -> Any:
         """GET any path and return its JSON: discovery, version."""
-        return await self._send("GET", path)
+        return await self._send("GET", path, accept=accept)
 
     async def _send(
         self, method: str, path: str, query: dict[str, str] | None = None, *, body: Any = None, content_type: str = "",

@@ -121,6 +121,6 @@ class Client(Protocol):
         """Delete every object of a selection."""
         ...
 
-    async def raw(self, path: str) -> Any:
+    async def raw(self, path: str, *, accept: str = "") -> Any:
         """GET any path and return its JSON: discovery, version."""
         ...

@@ -1,0 +1,27 @@
+"""The resources that controllers work with."""
+
+from __future__ import annotations
+
+from kubern.client.contract import GVR
+
+PODS = GVR("", "v1", "pods")
+NODES = GVR("", "v1", "nodes")
+NAMESPACES = GVR("", "v1", "namespaces")
+SERVICES = GVR("", "v1", "services")
+ENDPOINTS = GVR("", "v1", "endpoints")
+CONFIG_MAPS = GVR("", "v1", "configmaps")
+SERVICE_ACCOUNTS = GVR("", "v1", "serviceaccounts")
+REPLICATION_CONTROLLERS = GVR("", "v1", "replicationcontrollers")
+RESOURCE_QUOTAS = GVR("", "v1", "resourcequotas")
+CLAIMS = GVR("", "v1", "persistentvolumeclaims")
+LEASES = GVR("coordination.k8s.io", "v1", "leases")
+ENDPOINT_SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
+DEPLOYMENTS = GVR("apps", "v1", "deployments")
+REPLICA_SETS = GVR("apps", "v1", "replicasets")
+DAEMON_SETS = GVR("apps", "v1", "daemonsets")
+STATEFUL_SETS = GVR("apps", "v1", "statefulsets")
+CONTROLLER_REVISIONS = GVR("apps", "v1", "controllerrevisions")
+JOBS = GVR("batch", "v1", "jobs")
+CRON_JOBS = GVR("batch", "v1", "cronjobs")
+DISRUPTION_BUDGETS = GVR("policy", "v1", "poddisruptionbudgets")
+CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")

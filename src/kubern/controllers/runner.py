@@ -1,0 +1,58 @@
+"""Runs the controllers of this folder together: for their own program, and for the control plane that hosts them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from kubern.base.clock import Clock
+from kubern.base.scan import scan
+from kubern.client.contract import Client
+from kubern.client.informer import Informers
+from kubern.controllers import kinds
+from kubern.controllers.cache import DEFAULTS, Cache, Options
+from kubern.controllers.controller import Context, Controller
+from kubern.controllers.loop import Loop
+
+log = logging.getLogger(__name__)
+
+
+def load(names: Collection[str] | None = None) -> list[Controller]:
+    """Return all controllers, or those named (`*` is all, `-name` all but that one). Raises `LookupError` for an unknown name."""
+    found = {controller.name: controller for controller in scan(kinds, "CONTROLLER", Controller)}
+    if names is None:
+        return list(found.values())
+    unknown = {name.removeprefix("-") for name in names if name != "*"} - set(found)
+    if unknown:
+        raise LookupError(f"no such controller: {', '.join(sorted(unknown))}; there are {', '.join(sorted(found))}")
+    return [c for n, c in found.items() if f"-{n}" not in names and ("*" in names or n in names)]
+
+
+async def run_controllers(
+    client: Client,
+    clock: Clock,
+    informers: Informers | None = None,
+    names: Collection[str] | None = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started."""
+    controllers = load(names)
+    own = Informers(client, clock) if informers is None else informers
+    context = Context(client, clock, own, Cache(lambda gvr: own.of(gvr), options))
+    for controller in controllers:
+        # before anything runs: who wants metadata alone then shares these whole copies
+        for watch in controller.reconciler.watches if controller.reconciler else ():
+            own.of(watch.gvr)
+    async with asyncio.TaskGroup() as group:
+        if informers is None:
+            own.start(group)
+        for controller in controllers:
+            group.create_task(_run(controller, context), name=controller.name)
+
+
+async def _run(controller: Controller, context: Context) -> None:
+    if controller.reconciler is not None:
+        await Loop(controller.name, controller.reconciler, context).run()
+    elif controller.run is not None:
+        await controller.run(context)
