@@ -51,7 +51,7 @@ class Executor:
             if told is not None and told.failed_reason and not _ending(error):
                 self._tell(told, WARNING, told.failed_reason, told.failed.format(error=error.message))
             raise
-        if told is not None and name:
+        if told is not None and told.done_reason and name:
             self._tell(told, NORMAL, told.done_reason, told.done.format(name=name))
 
     def _tell(self, told: Told, kind: str, reason: str, message: str) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import Any
 
-from kubern.base.errors import Conflict, StatusError
+from kubern.base.errors import Conflict, NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Handler, Key
@@ -66,7 +66,8 @@ class Loop:
             key = await self._queue.get()
             try:
                 await self.reconcile(key)
-            except Conflict as error:
+            except (Conflict, NotFound) as error:
+                # somebody else was faster; the change that says so is on its way
                 log.debug("%s %s/%s: %s", self._name, *key, error)
                 self._queue.add_rate_limited(key)
             except StatusError as error:

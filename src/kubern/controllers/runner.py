@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import socket
+import uuid
 from collections.abc import Collection
 
 from kubern.base.clock import Clock
 from kubern.base.scan import scan
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
+from kubern.client.leaderelection import Election, Elector
 from kubern.controllers import kinds
 from kubern.controllers.cache import DEFAULTS, Cache, Options
 from kubern.controllers.controller import Context, Controller
@@ -56,3 +60,15 @@ async def _run(controller: Controller, context: Context) -> None:
         await Loop(controller.name, controller.reconciler, context).run()
     elif controller.run is not None:
         await controller.run(context)
+
+
+async def run_elected(
+    client: Client, clock: Clock, names: Collection[str] | None = None, options: Options = DEFAULTS
+) -> None:
+    """Run controllers while holding the Lease that upstream's controller manager holds. Raises `LeadershipLost`."""
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    elector = Elector(client, clock, Election("kube-controller-manager", identity), random.Random())
+    try:
+        await elector.lead(lambda: run_controllers(client, clock, names=names, options=options))
+    finally:
+        await elector.release()

@@ -35,7 +35,8 @@ def sizes_of_old(deployment: Obj, new: Obj, old: Sequence[Obj]) -> list[Size]:
     if spare <= 0:
         return []
     sizes = _without_unhealthy(active, spare)
-    surplus = available(new) + sum(map(available, active)) - least
+    # pods beyond a ReplicaSet's size are on their way out, though its status may still count them
+    surplus = min(available(new), replicas(new)) + sum(min(available(rs), replicas(rs)) for rs in active) - least
     for index in range(len(active)):
         cut = min(sizes[index], max(surplus, 0))
         # a ReplicaSet that shrinks deletes its pods that are not ready first; counting all as available is the safe side

@@ -1,0 +1,61 @@
+"""`kubern controller-manager`: the controllers as a program of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubern.cli.command import Command
+
+
+def run(  # noqa: PLR0913
+    kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
+    controllers: Annotated[
+        str, typer.Option(help="Comma-separated: '*' for all, 'NAME' for one, '-NAME' for all but one.")
+    ] = "*",
+    root_ca_file: Annotated[
+        Path | None, typer.Option(help="Certificate authority that every namespace gets a copy of for its pods.")
+    ] = None,
+    cluster_cidr: Annotated[str, typer.Option(help="Range of the pods' addresses.")] = "10.244.0.0/16",
+    allocate_node_cidrs: Annotated[bool, typer.Option(help="Give every node a part of the cluster's range.")] = True,
+    node_cidr_mask_size: Annotated[int, typer.Option(help="Prefix length of a node's part.")] = 24,
+    node_monitor_grace_period: Annotated[
+        int, typer.Option(help="Seconds that a node may be silent before it counts as not ready.")
+    ] = 40,
+    terminated_pod_gc_threshold: Annotated[
+        int, typer.Option(help="How many ended pods are kept; 0 keeps all.")
+    ] = 12500,
+    leader_elect: Annotated[
+        bool, typer.Option(help="Work only while holding the Lease kube-controller-manager.")
+    ] = True,
+    v: Annotated[
+        int, typer.Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")
+    ] = 2,
+) -> None:
+    """Run the controllers, for any Kubernetes API server."""
+    from kubern.base.clock import Clock
+    from kubern.cli.component import run_component
+    from kubern.client.contract import Client
+    from kubern.controllers.cache import Options
+    from kubern.controllers.runner import run_controllers, run_elected
+
+    options = Options(
+        node_monitor_grace_period=float(node_monitor_grace_period),
+        terminated_pod_gc_threshold=terminated_pod_gc_threshold,
+        cluster_cidr=cluster_cidr,
+        node_cidr_mask_size=node_cidr_mask_size,
+        allocate_node_cidrs=allocate_node_cidrs,
+        root_ca=root_ca_file.read_text() if root_ca_file else "",
+    )
+    names = tuple(filter(None, controllers.split(",")))
+
+    async def main(client: Client, clock: Clock) -> None:
+        start = run_elected if leader_elect else run_controllers
+        await start(client, clock, names=names, options=options)
+
+    run_component(main, kubeconfig, v)
+
+
+COMMAND = Command("controller-manager", run, group="Components")
