@@ -23,10 +23,17 @@ def check_label_selector(selector: Obj | None, path: str) -> list[Cause]:
                 causes.append(field.required(f"{here}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
         elif operator in ("Exists", "DoesNotExist"):
             if values:
-                causes.append(field.forbidden(f"{here}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+                causes.append(
+                    field.forbidden(
+                        f"{here}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                    )
+                )
         else:
             causes.append(field.invalid(f"{here}.operator", operator, "not a valid selector operator"))
-        causes += [field.invalid(f"{here}.key", expression.get("key"), m) for m in names.qualified_name(expression.get("key") or "")]
+        causes += [
+            field.invalid(f"{here}.key", expression.get("key"), m)
+            for m in names.qualified_name(expression.get("key") or "")
+        ]
     return causes
 
 

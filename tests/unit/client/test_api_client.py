@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.client.scripted import Scripted, config_map, listed
 
 from kubern.base.errors import Expired, NotFound
 from kubern.client.client import PARTIAL_LIST, ApiClient
 from kubern.client.contract import GVR
+from tests.unit.client.scripted import Scripted, config_map, listed
 
 MAPS = GVR("", "v1", "configmaps")
 

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.unit.client.scripted import Scripted, config_map, listed
 
 from kubern.base.clock import FakeClock
 from kubern.base.errors import Expired, ServiceUnavailable
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.client.informer import Informer, Informers, key_of
+from tests.unit.client.scripted import Scripted, config_map, listed
 
 MAPS = GVR("", "v1", "configmaps")
 

@@ -7,12 +7,12 @@ import random
 from typing import Any
 
 import pytest
-from tests.unit.client.scripted import Scripted
 
 from kubern.base.clock import FakeClock
 from kubern.base.errors import Conflict, NotFound, ServiceUnavailable
 from kubern.client.client import ApiClient
 from kubern.client.leaderelection import Election, Elector, LeadershipLost
+from tests.unit.client.scripted import Scripted
 
 
 def _lease(holder: str, renewed: str = "1") -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.unit.client.scripted import Scripted
-
 from kubern.base.clock import FakeClock
 from kubern.base.errors import Forbidden, NotFound
 from kubern.client.client import ApiClient
 from kubern.client.events import NORMAL, EventRecorder
+from tests.unit.client.scripted import Scripted
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "ns", "uid": "u"}}
 
