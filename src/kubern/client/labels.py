@@ -7,18 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kubern.api.selectors import selects
 from kubern.base.json import Obj
 
-
-def selects(selector: Obj | None, labels: Mapping[str, str] | None) -> bool:
-    """Say whether a LabelSelector matches an object's labels. No selector matches nothing, an empty one everything."""
-    if selector is None:
-        return False
-    labels = labels or {}
-    for key, value in (selector.get("matchLabels") or {}).items():
-        if labels.get(key) != value:
-            return False
-    return all(_meets(expression, labels) for expression in selector.get("matchExpressions") or ())
+__all__ = ["is_empty", "selector_text", "selects", "selects_map"]
 
 
 def selects_map(selector: Mapping[str, str] | None, labels: Mapping[str, str] | None) -> bool:
@@ -50,17 +42,3 @@ def selector_text(selector: Obj | None) -> str:
         }[operator]
         parts.append((key, text))
     return ",".join(text for _, text in sorted(parts))
-
-
-def _meets(expression: Obj, labels: Mapping[str, str]) -> bool:
-    key, values = expression["key"], expression.get("values") or ()
-    match expression["operator"]:
-        case "In":
-            return key in labels and labels[key] in values
-        case "NotIn":
-            return key not in labels or labels[key] not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return False

@@ -10,7 +10,7 @@ import typer
 from kubern.cli.command import Command
 
 
-def run(  # noqa: PLR0913
+def run(
     kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
     controllers: Annotated[
         str, typer.Option(help="Comma-separated: '*' for all, 'NAME' for one, '-NAME' for all but one.")

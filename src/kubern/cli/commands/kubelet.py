@@ -11,7 +11,7 @@ import typer
 from kubern.cli.command import Command
 
 
-def run(  # noqa: PLR0913
+def run(
     kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
     hostname_override: Annotated[str, typer.Option(help="The node's name, if not the host's.")] = "",
     node_ip: Annotated[str, typer.Option(help="The node's addresses, comma-separated.")] = "",
