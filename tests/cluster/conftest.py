@@ -104,6 +104,8 @@ def cluster(tmp_path_factory):
 def namespace(cluster, request):
     """A namespace of the test's own, deleted afterwards."""
     name = f"t-{abs(hash(request.node.nodeid)) % 10**8}"
-    cluster.kubectl("create", "namespace", name)
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    # a pod is taken only once its namespace has a service account
+    eventually(lambda: cluster.kubectl("get", "serviceaccount", "default", "-n", name, check=False))
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
