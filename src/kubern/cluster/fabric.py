@@ -103,8 +103,10 @@ def create_node(cluster: str, name: str, node: NodeAddress, others: list[NodeAdd
     namespace = node_namespace(cluster, name)
     if not (NETNS / namespace).exists():
         _run("ip", "netns", "add", namespace)
-        _batch(fabric_namespace(cluster), join_plan(namespace, node))
         _sysctls(namespace, NODE_SYSCTLS)
+    if not _has_link(namespace, "eth0"):
+        unplug_node(cluster, node)
+        _batch(fabric_namespace(cluster), join_plan(namespace, node))
     _batch(namespace, node_plan(node, others))
 
 
@@ -119,6 +121,12 @@ def delete_namespace(namespace: str) -> None:
     """Delete a namespace with its links; silent when it is gone already."""
     if (NETNS / namespace).exists():
         _run("ip", "netns", "delete", namespace)
+
+
+def _has_link(namespace: str, link: str) -> bool:
+    return not subprocess.run(
+        ["ip", "-n", namespace, "link", "show", link], capture_output=True, check=False
+    ).returncode
 
 
 def _batch(namespace: str, commands: list[str]) -> None:

@@ -16,7 +16,8 @@ def run(ctx: typer.Context) -> None:
 
     path = binary()
     sys.stdout.flush()
-    os.execv(path, ["kubectl", *ctx.args])
+    # as typed: the parser of our own options would take a `--` out, which is kubectl's to see
+    os.execv(path, ["kubectl", *sys.argv[sys.argv.index("kubectl") + 1 :]])
 
 
 COMMAND = Command("kubectl", run, passthrough=True)
