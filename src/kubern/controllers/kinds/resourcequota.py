@@ -1,0 +1,128 @@
+"""ResourceQuota: reports how much of a quota is used. Refusing what goes beyond it is admission's business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from kubern.base import quantity
+from kubern.base.json import Obj
+from kubern.base.quantity import Quantity
+from kubern.client.contract import GVR
+from kubern.client.informer import Key, key_of
+from kubern.controllers.actions import Plan
+from kubern.controllers.cache import Cache
+from kubern.controllers.controller import Controller, Reconciler, ToKeys, Watch, itself
+from kubern.controllers.resources import (
+    CLAIMS,
+    CONFIG_MAPS,
+    CRON_JOBS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    JOBS,
+    PODS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    RESOURCE_QUOTAS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    STATEFUL_SETS,
+)
+from kubern.controllers.usage import claim_usage, counts_for_pods, has_scopes, in_scope, pod_usage, service_usage, total
+
+COUNTED = (
+    CONFIG_MAPS,
+    REPLICATION_CONTROLLERS,
+    RESOURCE_QUOTAS,
+    SERVICE_ACCOUNTS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    DAEMON_SETS,
+    JOBS,
+    CRON_JOBS,
+)
+"""What is counted by number alone."""
+_SHORT = frozenset({"configmaps", "replicationcontrollers", "resourcequotas"})
+"""Resources whose number also has a name without `count/`."""
+
+
+class Observed(NamedTuple):
+    """A quota and what its namespace uses."""
+
+    quota: Obj
+    used: Mapping[str, Quantity]
+
+
+def _quotas(matters: Callable[[Obj, Obj], bool]) -> ToKeys:
+    """A change concerns the namespace's quotas when something came, went, or uses another amount."""
+
+    def keys(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
+        if before is not None and after is not None and not matters(before, after):
+            return ()
+        obj = after or before
+        return [key_of(each) for each in cache.list(RESOURCE_QUOTAS, obj["metadata"]["namespace"])] if obj else ()
+
+    return keys
+
+
+def _pod_matters(before: Obj, after: Obj) -> bool:
+    return counts_for_pods(before) != counts_for_pods(after) or before["spec"] != after["spec"]
+
+
+def _spec_matters(before: Obj, after: Obj) -> bool:
+    return bool(before["spec"] != after["spec"])
+
+
+def _never(before: Obj, after: Obj) -> bool:
+    return False
+
+
+WATCHES = (
+    Watch(RESOURCE_QUOTAS, itself),
+    Watch(PODS, _quotas(_pod_matters)),
+    Watch(SERVICES, _quotas(_spec_matters)),
+    Watch(CLAIMS, _quotas(_spec_matters)),
+    *(Watch(gvr, _quotas(_never)) for gvr in COUNTED),
+)
+
+
+def observe(key: Key, cache: Cache) -> Observed | None:
+    """Return a quota and the usage of its namespace."""
+    quota = cache.at(RESOURCE_QUOTAS, key)
+    if quota is None:
+        return None
+    pods = [pod for pod in cache.list(PODS, key[0]) if counts_for_pods(pod) and in_scope(quota, pod)]
+    usages = [pod_usage(pod) for pod in pods]
+    if not has_scopes(quota):
+        usages += [service_usage(each) for each in cache.list(SERVICES, key[0])]
+        usages += [claim_usage(each) for each in cache.list(CLAIMS, key[0])]
+        usages += [_count(gvr, cache.list(gvr, key[0])) for gvr in COUNTED]
+    return Observed(quota, total(usages))
+
+
+def _count(gvr: GVR, objects: Sequence[Obj]) -> dict[str, Quantity]:
+    amount = quantity.from_value(len(objects))
+    found = {f"count/{gvr.plural}.{gvr.group}" if gvr.group else f"count/{gvr.plural}": amount}
+    return found | ({gvr.plural: amount} if gvr.plural in _SHORT and not gvr.group else {})
+
+
+def decide(observed: Observed, now: datetime) -> Plan:
+    """Report the limits and what is used of each."""
+    hard = observed.quota["spec"].get("hard") or {}
+    old = (observed.quota.get("status") or {}).get("used") or {}
+    used = {name: str(observed.used[name]) if name in observed.used else _none(name, old) for name in hard}
+    return Plan(status={"hard": hard, "used": used})
+
+
+def _none(name: str, old: Mapping[str, str]) -> str:
+    """Return no usage; of what is not counted here (secrets, custom resources) admission keeps the number."""
+    counted_elsewhere = name in ("secrets",) or name.startswith("count/")
+    return old.get(name, "0") if counted_elsewhere else "0"
+
+
+CONTROLLER = Controller(
+    "resourcequota-controller",
+    Reconciler(RESOURCE_QUOTAS, WATCHES, observe, decide, "resourcequota-controller"),
+)

@@ -1,0 +1,76 @@
+"""The pods of a StatefulSet: names, identity, volumes claimed, and from which revision each is made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubern.base.json import Obj
+from kubern.controllers.pods import from_template
+from kubern.controllers.revisions import HASH_LABEL
+
+POD_NAME = "statefulset.kubernetes.io/pod-name"
+POD_INDEX = "apps.kubernetes.io/pod-index"
+
+
+def start_of(stateful_set: Obj) -> int:
+    """Return the first ordinal."""
+    return int((stateful_set["spec"].get("ordinals") or {}).get("start") or 0)
+
+
+def ordinal_of(stateful_set: Obj, pod: Obj) -> int:
+    """Return a pod's ordinal, -1 for a pod that is not named as this set names them."""
+    prefix, _, number = pod["metadata"]["name"].rpartition("-")
+    return int(number) if prefix == stateful_set["metadata"]["name"] and number.isdigit() else -1
+
+
+def revision_of(pod: Obj) -> str:
+    """Return the name of the revision that a pod was made from."""
+    return str((pod["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
+
+
+def make_pod(stateful_set: Obj, reference: Obj, revision: Obj, ordinal: int) -> Obj:
+    """Return the pod of an ordinal from a revision's template."""
+    template = revision["data"]["spec"]["template"]
+    name = f"{stateful_set['metadata']['name']}-{ordinal}"
+    made = from_template(template, stateful_set, reference)
+    meta = {key: value for key, value in made["metadata"].items() if key != "generateName"}
+    labels = {
+        **(meta.get("labels") or {}),
+        POD_NAME: name,
+        POD_INDEX: str(ordinal),
+        HASH_LABEL: revision["metadata"]["name"],
+    }
+    spec = {**made["spec"], "hostname": name}
+    if stateful_set["spec"].get("serviceName"):
+        spec["subdomain"] = stateful_set["spec"]["serviceName"]
+    claims = stateful_set["spec"].get("volumeClaimTemplates") or ()
+    if claims:
+        own = {each["metadata"]["name"] for each in claims}
+        others = [volume for volume in spec.get("volumes") or () if volume["name"] not in own]
+        spec["volumes"] = [*others, *(_volume(each, name) for each in claims)]
+    return {**made, "metadata": {**meta, "name": name, "labels": labels}, "spec": spec}
+
+
+def make_claims(stateful_set: Obj, ordinal: int) -> Sequence[Obj]:
+    """Return the claims that an ordinal's volumes come from; they outlive its pods."""
+    name = f"{stateful_set['metadata']['name']}-{ordinal}"
+    labels = (stateful_set["spec"].get("selector") or {}).get("matchLabels") or {}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {
+                **{key: each["metadata"][key] for key in ("annotations",) if each["metadata"].get(key)},
+                "name": f"{each['metadata']['name']}-{name}",
+                "namespace": stateful_set["metadata"]["namespace"],
+                "labels": {**(each["metadata"].get("labels") or {}), **labels},
+            },
+            "spec": each["spec"],
+        }
+        for each in stateful_set["spec"].get("volumeClaimTemplates") or ()
+    ]
+
+
+def _volume(claim: Obj, pod: str) -> Obj:
+    name = claim["metadata"]["name"]
+    return {"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{pod}"}}

@@ -1,0 +1,157 @@
+"""What objects use of a ResourceQuota. Pure. Source: the documentation "Resource Quotas"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from kubern.base import quantity
+from kubern.base.json import Obj
+from kubern.base.quantity import Quantity
+from kubern.controllers.pods import is_finished
+
+_PLAIN = {"cpu": "requests.cpu", "memory": "requests.memory", "ephemeral-storage": "requests.ephemeral-storage"}
+
+
+def pod_usage(pod: Obj) -> dict[str, Quantity]:
+    """Return what one pod uses, by quota name."""
+    used = {"pods": quantity.from_value(1), "count/pods": quantity.from_value(1)}
+    for prefix in ("requests", "limits"):
+        for name, amount in _pod_amounts(pod["spec"], prefix).items():
+            used[f"{prefix}.{name}"] = amount
+    for name, full in _PLAIN.items():
+        if full in used:
+            used[name] = used[full]
+    return used
+
+
+def counts_for_pods(pod: Obj) -> bool:
+    """Say whether a pod uses anything: one that has ended does not."""
+    return not is_finished(pod)
+
+
+def _pod_amounts(spec: Obj, prefix: str) -> dict[str, Quantity]:
+    """Return the larger of what all containers use together and what any init container does while the pod starts."""
+    total: dict[str, Quantity] = {}
+    for container in spec.get("containers") or ():
+        _add(total, _amounts(container, prefix))
+    sidecars: dict[str, Quantity] = {}
+    peak: dict[str, Quantity] = {}
+    for container in spec.get("initContainers") or ():
+        own = _amounts(container, prefix)
+        if container.get("restartPolicy") == "Always":
+            _add(sidecars, own)
+            own = {}
+        for name in {*own, *sidecars}:
+            at_this_point = own.get(name, Quantity(0)) + sidecars.get(name, Quantity(0))
+            peak[name] = max(peak.get(name, Quantity(0)), at_this_point, key=lambda q: q.nano)
+    _add(total, sidecars)
+    for name, amount in peak.items():
+        total[name] = max(total.get(name, Quantity(0)), amount, key=lambda q: q.nano)
+    _add(total, {name: quantity.parse(each) for name, each in (spec.get("overhead") or {}).items()})
+    return total
+
+
+def _amounts(container: Obj, prefix: str) -> dict[str, Quantity]:
+    resources = container.get("resources") or {}
+    return {name: quantity.parse(amount) for name, amount in (resources.get(prefix) or {}).items()}
+
+
+def _add(total: dict[str, Quantity], more: Mapping[str, Quantity]) -> None:
+    for name, amount in more.items():
+        total[name] = total[name] + amount if name in total else amount
+
+
+def claim_usage(claim: Obj) -> dict[str, Quantity]:
+    """Return what one PersistentVolumeClaim uses, by quota name, its storage class's own quota included."""
+    spec = claim["spec"]
+    amount = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    used = {"persistentvolumeclaims": quantity.from_value(1), "count/persistentvolumeclaims": quantity.from_value(1)}
+    if amount is not None:
+        used["requests.storage"] = quantity.parse(amount)
+    storage_class = spec.get("storageClassName")
+    if storage_class:
+        prefix = f"{storage_class}.storageclass.storage.k8s.io/"
+        used |= {prefix + name: each for name, each in list(used.items()) if not name.startswith("count/")}
+    return used
+
+
+def service_usage(service: Obj) -> dict[str, Quantity]:
+    """Return what one Service uses, by quota name."""
+    spec = service["spec"]
+    kind, ports = spec.get("type", "ClusterIP"), len(spec.get("ports") or ())
+    balancer = kind == "LoadBalancer"
+    node_ports = kind == "NodePort" or (balancer and spec.get("allocateLoadBalancerNodePorts", True))
+    counts = Counter({"services": 1, "count/services": 1})
+    counts["services.nodeports"] = ports if node_ports else 0
+    counts["services.loadbalancers"] = int(balancer)
+    return {name: quantity.from_value(count) for name, count in counts.items()}
+
+
+def total(usages: Iterable[Mapping[str, Quantity]]) -> dict[str, Quantity]:
+    """Add usages up."""
+    found: dict[str, Quantity] = {}
+    for usage in usages:
+        _add(found, usage)
+    return found
+
+
+def in_scope(quota: Obj, pod: Obj) -> bool:
+    """Say whether a quota's scopes cover a pod."""
+    spec = quota["spec"]
+    required: list[Obj] = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
+    required += (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    return all(_covers(each, pod) for each in required)
+
+
+def has_scopes(quota: Obj) -> bool:
+    """Say whether a quota covers some pods only (and nothing but pods)."""
+    return bool(quota["spec"].get("scopes") or quota["spec"].get("scopeSelector"))
+
+
+def _covers(requirement: Obj, pod: Obj) -> bool:
+    spec, name = pod["spec"], requirement["scopeName"]
+    if name in ("Terminating", "NotTerminating"):
+        return bool((spec.get("activeDeadlineSeconds") is not None) == (name == "Terminating"))
+    if name in ("BestEffort", "NotBestEffort"):
+        return bool(_best_effort(spec) == (name == "BestEffort"))
+    if name == "PriorityClass":
+        return _matches(requirement, spec.get("priorityClassName") or "")
+    if name == "CrossNamespacePodAffinity":
+        return _crosses_namespaces(spec)
+    return False
+
+
+def _matches(requirement: Obj, value: str) -> bool:
+    values: Sequence[str] = requirement.get("values") or ()
+    match requirement["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return bool(value)
+    return not value
+
+
+def _best_effort(spec: Obj) -> bool:
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    counted = ("cpu", "memory")
+    return not any(
+        name in counted
+        for container in containers
+        for prefix in ("requests", "limits")
+        for name in (container.get("resources") or {}).get(prefix) or ()
+    )
+
+
+def _crosses_namespaces(spec: Obj) -> bool:
+    affinity = spec.get("affinity") or {}
+    for kind in ("podAffinity", "podAntiAffinity"):
+        rules = affinity.get(kind) or {}
+        terms = list(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
+        preferred = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        terms += [each["podAffinityTerm"] for each in preferred]
+        if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms):
+            return True
+    return False
