@@ -129,7 +129,7 @@ class Loop:
                 log.info("%s %s/%s: writing the failure: %s", self._name, *key, second)
 
     async def _write_status(self, key: Key, status: Obj, base: Base) -> None:
-        if base.obj is None or base.obj.get("status") == status:
+        if base.obj is None or (base.obj.get("status") or {}) == status:
             return
         gvr = self._reconciler.resource
         answer = await self._context.client.update(gvr, {**base.obj, "status": status}, subresource="status")

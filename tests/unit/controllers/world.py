@@ -99,7 +99,7 @@ class World:
             plan.status is not None
             and base is not None
             and current is not None
-            and current.get("status") != plan.status
+            and (current.get("status") or {}) != plan.status
         ):
             self.put(reconciler.resource, {**current, "status": plan.status})
             written.append(True)

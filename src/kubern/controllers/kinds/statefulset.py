@@ -152,11 +152,11 @@ class _Steps:
 
     def _revision_for(self, ordinal: int) -> Obj:
         """A pod below the partition, or that the update has not come to yet, is made from the revision before."""
-        status, partition = self._set.get("status") or {}, self._partition()
-        old = self._ordinals.start + (partition or 0)
-        if not partition and self._rolling():
-            old = self._ordinals.start + (status.get("currentReplicas") or 0)
-        return self._revision_before if ordinal < old else self._past.current
+        name, count = self._revision_before["metadata"]["name"], self._partition()
+        if not count and self._rolling():
+            living = (pod for pod in self._observed.pods.values() if not pod["metadata"].get("deletionTimestamp"))
+            count = sum(revision_of(pod) == name for pod in living)
+        return self._revision_before if ordinal < self._ordinals.start + count else self._past.current
 
     def _rolling(self) -> bool:
         strategy = self._set["spec"].get("updateStrategy") or {}
