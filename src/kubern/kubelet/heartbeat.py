@@ -10,7 +10,7 @@ from kubern.base.errors import AlreadyExists, Conflict, NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import Client
 from kubern.kubelet.machine import Machine, measure
-from kubern.kubelet.node_object import Report, labels, node_object, node_status, not_ready, significant
+from kubern.kubelet.node_object import Report, differs, labels, node_object, node_status, not_ready
 from kubern.kubelet.objects import LEASES, NODES
 from kubern.kubelet.runtime.contract import Condition, Image, Runtime, RuntimeFailure, Version
 from kubern.kubelet.settings import Settings
@@ -32,7 +32,6 @@ class Heartbeat:
         self._machine = machine
         self._clock = clock
         self._node: Obj = {}
-        self._status: Obj = {}
         self._reported = float("-inf")
         self._version = Version("", "", "")
         self._lease: Obj | None = None
@@ -57,7 +56,6 @@ class Heartbeat:
                         pass
                 body = {"metadata": {"labels": labels(self._machine, self._settings)}}
                 self._node = await self._client.patch(NODES, self._settings.node_name, body)
-                self._status = self._node.get("status") or {}
                 return
             except StatusError as error:
                 _log.warning("node is not registered yet: %s", error, extra={"node": self._settings.node_name})
@@ -77,17 +75,19 @@ class Heartbeat:
     async def report(self) -> bool:
         """Write the node's status if it changed or is due; return whether the node is ready. Raises `StatusError`."""
         settings = self._settings
+        # what the API says counts, not what was last written: a control loop may have called the node lost meanwhile
+        known = (await self._client.get(NODES, settings.node_name)).get("status") or {}
         runtime, images = await self._ask_runtime()
         usage = await asyncio.to_thread(measure, settings.root_dir)
         status = node_status(
-            self._machine, settings, Report(usage, runtime, self._version, images, self._clock.now()), self._status
+            self._machine, settings, Report(usage, runtime, self._version, images, self._clock.now()), known
         )
         now = self._clock.monotonic()
         due = now - self._reported >= settings.status_report_frequency
-        if due or significant(status) != significant(self._status):
+        if due or differs(status, known):
             body: Obj = {"status": status}
             await self._client.patch(NODES, settings.node_name, body, subresource="status", content_type=_STRATEGIC)
-            self._status, self._reported = status, now
+            self._reported = now
         return not not_ready(runtime)
 
     async def _ask_runtime(self) -> tuple[tuple[Condition, ...] | None, list[Image]]:

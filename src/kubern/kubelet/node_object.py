@@ -198,3 +198,11 @@ def significant(status: Obj) -> Obj:
         for each in status.get("conditions") or ()
     ]
     return status | {"conditions": conditions}
+
+
+def differs(status: Obj, known: Obj) -> bool:
+    """Whether the API knows something else than `status` of what a kubelet reports; what others add to it does not count."""
+    held = {each["type"]: each for each in known.get("conditions") or ()}
+    conditions = [held.get(each["type"], {}) for each in status.get("conditions") or ()]
+    same = {name: known.get(name) for name in status} | {"conditions": conditions}
+    return significant(status) != significant(same)
