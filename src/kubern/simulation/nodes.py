@@ -40,6 +40,7 @@ class VirtualNodes:
         self._clock = clock
         self._addresses = {name: str(NODE_RANGE[number + 1]) for number, name in enumerate(names)}
         self._pods = informers.of(PODS)
+        self._nodes = informers.of(NODES)
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._ips: dict[str, str] = {}
         self._used: set[str] = set()
@@ -64,7 +65,8 @@ class VirtualNodes:
             with_status = began >= status_due
             for name in self._addresses:
                 try:
-                    if with_status:
+                    # a controller may have called the node lost meanwhile
+                    if with_status or not objects.is_ready(self._nodes.get("", name)):
                         await self._report(name)
                     await self._renew(name)
                 except StatusError as error:

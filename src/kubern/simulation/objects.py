@@ -71,6 +71,12 @@ def node_status(name: str, address: str, now: datetime, before: Obj) -> Obj:
     }
 
 
+def is_ready(held: Obj | None) -> bool:
+    """Whether the API says that a node is ready."""
+    conditions = ((held or {}).get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
 def lease(name: str, now: datetime) -> Obj:
     """Return a node's heartbeat."""
     return {

@@ -49,3 +49,6 @@ def test_a_node_keeps_the_time_since_which_it_is_ready():
     ready = {c["type"]: c for c in later["conditions"]}["Ready"]
     assert ready["lastTransitionTime"] == "2026-01-01T00:00:00Z"
     assert ready["lastHeartbeatTime"] == "2026-01-01T00:05:00Z"
+    assert objects.is_ready({"status": later})
+    assert not objects.is_ready({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
+    assert not objects.is_ready(None)
