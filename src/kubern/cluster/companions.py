@@ -85,7 +85,7 @@ class Companions:
         """Keep the host's loopback serving the node ports that there are."""
         # any node answers on a node port; the first one does for all
         first = node_address(1, self._settings.pod_cidr).address
-        ports = HostPorts(namespace, lambda: first)
+        ports = HostPorts(namespace, lambda: first, self._clock)
         services = self._informers.of(SERVICES)
         changed = asyncio.Event()
 

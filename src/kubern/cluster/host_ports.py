@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 
+from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.cluster.namespaces import NetworkNamespace
 
 log = logging.getLogger(__name__)
 
 CHUNK = 65536
+TRIES = 10
+BETWEEN_TRIES = 0.1
+"""Seconds between two tries."""
 
 
 def wanted_ports(services: Iterable[Obj]) -> set[int]:
@@ -31,8 +36,9 @@ def wanted_ports(services: Iterable[Obj]) -> set[int]:
 class HostPorts:
     """Listens on loopback for the node ports it is told of and carries each connection to a node."""
 
-    def __init__(self, namespace: NetworkNamespace, node: Callable[[], str]) -> None:
+    def __init__(self, namespace: NetworkNamespace, node: Callable[[], str], clock: Clock) -> None:
         self._namespace = namespace
+        self._clock = clock
         self._node = node
         self._servers: dict[int, asyncio.Server] = {}
         self._refused: set[int] = set()
@@ -54,11 +60,20 @@ class HostPorts:
         """Stop listening."""
         await self.serve(set())
 
+    async def _connect(self, port: int) -> socket.socket:
+        """Connect to the node's port. One that refuses is tried again for a second: a rollout may have ended just now, and its pods'
+        rules be on their way to the node. Raises `OSError`, `TimeoutError`."""
+        for _ in range(TRIES):
+            try:
+                return await self._namespace.connect(self._node(), port)
+            except ConnectionRefusedError:
+                await self._clock.sleep(BETWEEN_TRIES)
+        return await self._namespace.connect(self._node(), port)
+
     def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
-                sock = await self._namespace.connect(self._node(), port)
-                far_reader, far_writer = await asyncio.open_connection(sock=sock)
+                far_reader, far_writer = await asyncio.open_connection(sock=await self._connect(port))
             except (OSError, TimeoutError):
                 writer.close()
                 return
