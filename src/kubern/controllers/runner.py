@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 def load(names: Collection[str] | None = None) -> list[Controller]:
     """Return all controllers, or those named (`*` is all, `-name` all but that one). Raises `LookupError` for an unknown name."""
-    found = {controller.name: controller for controller in scan(kinds, "CONTROLLER", Controller)}
+    every = scan(kinds, "CONTROLLER", Controller)
+    found = {controller.name: controller for controller in every}
+    if len(found) != len(every):
+        raise LookupError("two controllers have one name")
     if names is None:
         return list(found.values())
     unknown = {name.removeprefix("-") for name in names if name != "*"} - set(found)

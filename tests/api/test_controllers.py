@@ -1,0 +1,273 @@
+"""Controllers on a real apiserver in the same process: what workloads, owners and namespaces come to in the end.
+
+Nodes and kubelets are played by a task that binds, runs and ends pods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubern.api.resources import load
+from kubern.apiserver.config import Config
+from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
+from kubern.apiserver.server import ApiServer
+from kubern.base.clock import SystemClock, rfc3339, rfc3339_micro
+from kubern.base.errors import NotFound, StatusError
+from kubern.base.json import Obj
+from kubern.client.client import ApiClient
+from kubern.client.contract import GVR
+from kubern.client.informer import Informers
+from kubern.client.transport_inprocess import InProcessTransport
+from kubern.controllers import resources as r
+from kubern.controllers.cache import Options
+from kubern.controllers.runner import run_controllers
+from kubern.http.contract import Peer
+from kubern.store.embedded import EmbeddedStore
+
+LIMIT = 30
+NS = "default"
+READY = {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]}
+
+
+class Cluster:
+    """The API, informers to look at it, and a stand-in for nodes."""
+
+    def __init__(self, client: ApiClient, informers: Informers) -> None:
+        self.client = client
+        self.informers = informers
+        self.dead: set[str] = set()
+        self.changed = asyncio.Event()
+
+    def get(self, gvr: GVR, name: str, namespace: str = NS) -> Obj | None:
+        return self.informers.of(gvr).get(namespace, name)
+
+    def list(self, gvr: GVR, namespace: str = NS) -> list[Obj]:
+        return self.informers.of(gvr).list(namespace)
+
+    async def until(self, what: Callable[[], Any]) -> Any:
+        """Return what becomes true; looked at after each change."""
+        for gvr in (r.PODS, r.DEPLOYMENTS, r.REPLICA_SETS):
+            self.informers.of(gvr)
+        async with asyncio.timeout(LIMIT):
+            while True:
+                found = what()
+                if found:
+                    return found
+                await asyncio.sleep(0.01)
+
+    async def play_nodes(self) -> None:
+        """Bind, run and end pods, and renew the leases of nodes that live."""
+        clock = SystemClock()
+        while True:
+            alive = [n["metadata"]["name"] for n in self.list(r.NODES, "") if n["metadata"]["name"] not in self.dead]
+            for name in alive:
+                with contextlib.suppress(StatusError):
+                    spec = {"holderIdentity": name, "renewTime": rfc3339_micro(clock.now()), "leaseDurationSeconds": 40}
+                    await self.client.patch(r.LEASES, name, {"spec": spec}, "kube-node-lease")
+                    if "Unknown" in str(self.get(r.NODES, name, "")):
+                        await self.client.patch(r.NODES, name, {"status": READY}, subresource="status")
+            for pod in self.list(r.PODS, ""):
+                with contextlib.suppress(StatusError):
+                    await self._play_pod(pod, alive)
+            await asyncio.sleep(0.02)
+
+    async def _play_pod(self, pod: Obj, alive: list[str]) -> None:
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        node = pod["spec"].get("nodeName")
+        if not node and alive:
+            wanted = str(pod["spec"].get("affinity", ""))
+            target = next((each for each in alive if f"'{each}'" in wanted), alive[0])
+            binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": target}}
+            await self.client.create(r.PODS, binding, namespace, name=name, subresource="binding")
+        elif node in alive and pod["metadata"].get("deletionTimestamp"):
+            await self.client.delete(r.PODS, name, namespace, grace_period=0)
+        elif node in alive and (pod.get("status") or {}).get("phase") == "Pending":
+            once = pod["spec"]["restartPolicy"] != "Always"
+            ready = {"type": "Ready", "status": "True", "lastTransitionTime": rfc3339(SystemClock().now())}
+            address = f"10.0.0.{int(pod['metadata']['uid'][:2], 16) + 1}"
+            ran = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": [ready]}
+            done = {"phase": "Succeeded"} if once else ran
+            await self.client.patch(r.PODS, name, {"status": done}, namespace, subresource="status")
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    clock = SystemClock()
+    store = await EmbeddedStore.open(tmp_path / "store", clock=clock)
+    api = ApiServer(store, load(), Config(authorization_mode=("AlwaysAllow",)), clock)
+    await api.start()
+    peer = Peer(user=User("admin", (MASTERS, AUTHENTICATED)), memo={})
+    client = ApiClient(InProcessTransport(api.handler, peer))
+    informers = Informers(client, clock)
+    made = Cluster(client, informers)
+
+    async def run() -> None:
+        options = Options(node_monitor_grace_period=1.0, root_ca="PEM")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_controllers(client, clock, informers, options=options))
+            informers.start(group)
+            group.create_task(made.play_nodes())
+
+    task = asyncio.create_task(run())
+    await made.until(lambda: made.get(r.SERVICE_ACCOUNTS, "default"))
+    for name in ("n1", "n2"):
+        await add_node(client, name)
+    yield made
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await client.close()
+    await api.close()
+    await store.close()
+
+
+async def add_node(client: ApiClient, name: str) -> None:
+    await client.create(r.NODES, {"metadata": {"name": name}})
+    await client.patch(r.NODES, name, {"status": READY}, subresource="status")
+    spec = {"holderIdentity": name, "leaseDurationSeconds": 40}
+    await client.create(r.LEASES, {"metadata": {"name": name, "namespace": "kube-node-lease"}, "spec": spec})
+
+
+def workload(name: str, *, image: str = "one", policy: str = "", pod: Obj | None = None, **spec: Any) -> Obj:
+    containers = [{"name": "c", "image": image, "ports": [{"name": "http", "containerPort": 80}]}]
+    pod_spec = {"containers": containers, **({"restartPolicy": policy} if policy else {}), **(pod or {})}
+    template = {"metadata": {"labels": {"app": name}}, "spec": pod_spec}
+    selector = {} if policy else {"selector": {"matchLabels": {"app": name}}}
+    return {"metadata": {"name": name, "namespace": NS}, "spec": {**selector, "template": template, **spec}}
+
+
+def rolled_out(cluster: Cluster, name: str, count: int, generation: int = 1) -> bool:
+    found = cluster.get(r.DEPLOYMENTS, name)
+    if found is None or found.get("status", {}).get("observedGeneration", 0) < generation:
+        return False
+    names = ("replicas", "updatedReplicas", "availableReplicas")
+    return all(found["status"].get(each, 0) == count for each in names)
+
+
+async def test_a_deployment_rolls_out_scales_and_rolls_back(cluster: Cluster) -> None:
+    client = cluster.client
+    await client.create(r.DEPLOYMENTS, workload("web", replicas=3))
+    service = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]}
+    await client.create(r.SERVICES, {"metadata": {"name": "web", "namespace": NS}, "spec": service})
+    await cluster.until(lambda: rolled_out(cluster, "web", 3))
+    await cluster.until(lambda: [s for s in cluster.list(r.ENDPOINT_SLICES) if len(s.get("endpoints") or ()) == 3])
+    containers = workload("web", image="two")["spec"]["template"]["spec"]["containers"]
+    await client.patch(r.DEPLOYMENTS, "web", {"spec": {"template": {"spec": {"containers": containers}}}}, NS)
+    await cluster.until(lambda: rolled_out(cluster, "web", 3, 2))
+    await client.patch(r.DEPLOYMENTS, "web", {"spec": {"replicas": 5}}, NS, subresource="scale")
+    await cluster.until(lambda: rolled_out(cluster, "web", 5, 3))
+    old = workload("web")["spec"]["template"]["spec"]["containers"]
+    await client.patch(r.DEPLOYMENTS, "web", {"spec": {"template": {"spec": {"containers": old}}}}, NS)
+    await cluster.until(lambda: rolled_out(cluster, "web", 5, 4))
+    images = {
+        pod["spec"]["containers"][0]["image"]
+        for pod in cluster.list(r.PODS)
+        if not pod["metadata"].get("deletionTimestamp")
+    }
+    assert images == {"one"}
+    deployment = cluster.get(r.DEPLOYMENTS, "web")
+    assert deployment is not None
+    assert deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
+    endpoints = await cluster.until(lambda: (e := cluster.get(r.ENDPOINTS, "web")) and e.get("subsets") and e)
+    assert endpoints["subsets"][0]["ports"] == [{"port": 80, "protocol": "TCP"}]
+
+
+@pytest.mark.parametrize(("policy", "pods_stay"), [("Background", False), ("Foreground", False), ("Orphan", True)])
+async def test_deletion_policies(cluster: Cluster, policy: str, pods_stay: bool) -> None:
+    client = cluster.client
+    await client.create(r.REPLICA_SETS, workload("web", replicas=2))
+    await cluster.until(lambda: len([p for p in cluster.list(r.PODS) if p["status"]["phase"] == "Running"]) == 2)
+    await client.delete(r.REPLICA_SETS, "web", NS, propagation=policy)
+    await cluster.until(lambda: not cluster.list(r.REPLICA_SETS))
+    if policy == "Foreground":
+        assert cluster.list(r.PODS) == []
+    if pods_stay:
+        assert [pod["metadata"].get("ownerReferences") for pod in cluster.list(r.PODS)] == [None, None]
+    else:
+        await cluster.until(lambda: not cluster.list(r.PODS))
+
+
+async def test_a_namespace_goes_with_all_that_it_holds(cluster: Cluster) -> None:
+    client = cluster.client
+    await client.create(r.NAMESPACES, {"metadata": {"name": "x"}})
+    await cluster.until(lambda: cluster.get(r.CONFIG_MAPS, "kube-root-ca.crt", "x"))
+    made = workload("web", replicas=2)
+    made["metadata"]["namespace"] = "x"
+    await client.create(r.DEPLOYMENTS, made, "x")
+    held = {"metadata": {"name": "held", "namespace": "x", "finalizers": ["x.io/wait"]}}
+    await client.create(r.CONFIG_MAPS, held)
+    await cluster.until(lambda: len(cluster.list(r.PODS, "x")) == 2)
+    await client.delete(r.NAMESPACES, "x")
+    await cluster.until(lambda: "x.io/wait in 1" in str(cluster.get(r.NAMESPACES, "x", "")))
+    await client.patch(r.CONFIG_MAPS, "held", {"metadata": {"finalizers": None}}, "x")
+    await cluster.until(lambda: cluster.get(r.NAMESPACES, "x", "") is None)
+    with pytest.raises(NotFound):
+        await client.get(r.NAMESPACES, "x")
+
+
+async def test_a_silent_nodes_pods_come_back_elsewhere(cluster: Cluster) -> None:
+    keys = ("node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready")
+    short = [{"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1} for key in keys]
+    await cluster.client.create(r.DEPLOYMENTS, workload("web", replicas=2, pod={"tolerations": short}))
+    await cluster.until(lambda: rolled_out(cluster, "web", 2))
+    assert {pod["spec"]["nodeName"] for pod in cluster.list(r.PODS)} == {"n1"}
+    cluster.dead.add("n1")
+    await cluster.until(lambda: "NodeStatusUnknown" in str(cluster.get(r.NODES, "n1", "")))
+
+    def running() -> list[Obj]:
+        pods = cluster.list(r.PODS)
+        return [p for p in pods if p["spec"].get("nodeName") == "n2" and p["status"]["phase"] == "Running"]
+
+    await cluster.until(lambda: len(running()) == 2)
+    cluster.dead.clear()
+    await cluster.until(lambda: not (cluster.get(r.NODES, "n1", "") or {})["spec"].get("taints"))
+
+
+async def test_the_other_workloads_come_to_what_they_are_to(cluster: Cluster) -> None:
+    client = cluster.client
+    claims = [
+        {
+            "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+    ]
+    await client.create(r.STATEFUL_SETS, workload("db", replicas=3, serviceName="db", volumeClaimTemplates=claims))
+    await client.create(r.DAEMON_SETS, workload("agent"))
+    await client.create(
+        r.JOBS, workload("once", policy="Never", completions=3, parallelism=2, completionMode="Indexed")
+    )
+    template = {"spec": workload("tick", policy="Never")["spec"]}
+    cron = {"schedule": "* * * * *", "suspend": True, "jobTemplate": template}
+    await client.create(r.CRON_JOBS, {"metadata": {"name": "tick", "namespace": NS}, "spec": cron})
+    budget = {"minAvailable": 2, "selector": {"matchLabels": {"app": "db"}}}
+    await client.create(r.DISRUPTION_BUDGETS, {"metadata": {"name": "db", "namespace": NS}, "spec": budget})
+    await client.create(
+        r.RESOURCE_QUOTAS, {"metadata": {"name": "q", "namespace": NS}, "spec": {"hard": {"count/jobs.batch": "9"}}}
+    )
+    checks: dict[str, Callable[[], Any]] = {
+        "stateful set": lambda: _status(cluster, r.STATEFUL_SETS, "db").get("readyReplicas") == 3,
+        "daemon set": lambda: _status(cluster, r.DAEMON_SETS, "agent").get("numberReady") == 2,
+        "job": lambda: _status(cluster, r.JOBS, "once").get("completedIndexes") == "0-2",
+        "job's end": lambda: "CompletionsReached" in str(_status(cluster, r.JOBS, "once")),
+        "budget": lambda: _status(cluster, r.DISRUPTION_BUDGETS, "db").get("disruptionsAllowed") == 1,
+        "quota": lambda: _status(cluster, r.RESOURCE_QUOTAS, "q").get("used") == {"count/jobs.batch": "1"},
+        "pod range": lambda: (
+            cluster.get(r.NODES, "n2", "") and "podCIDR" in (cluster.get(r.NODES, "n2", "") or {})["spec"]
+        ),
+    }
+    for name, check in checks.items():
+        try:
+            await cluster.until(check)
+        except TimeoutError:
+            pytest.fail(f"{name} never came")
+
+
+def _status(cluster: Cluster, gvr: GVR, name: str) -> Obj:
+    found = cluster.get(gvr, name)
+    return (found or {}).get("status") or {}
