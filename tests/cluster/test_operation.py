@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kubern.cluster.images.archive import Entry, layer, write
 from tests.cluster.conftest import Cluster, eventually
 
 BUSYBOX = "localhost/kubern/busybox:1"
@@ -142,3 +143,22 @@ def test_images_are_built_and_loaded(own, tmp_path):
     own.apply(pod | {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "localhost/built:1"}]}})
     eventually(lambda: own.get("pod", "built")["status"]["phase"] == "Succeeded", 30)
     assert own.kubectl("logs", "built") == "built here\nmore\n"
+
+
+def test_an_archive_is_loaded_onto_every_node_and_those_to_come(own, tmp_path):
+    files = {"bin": Entry(), "bin/busybox": Entry(Path("/bin/busybox").read_bytes())}
+    archive = tmp_path / "image.tar"
+    write(archive, {"localhost/loaded:1": ({"Cmd": ["/bin/busybox", "echo", "loaded"]}, [layer(files)])})
+    assert own.kubern("image", "load", str(archive)).split() == ["localhost/loaded:1"]
+    own.kubern("up", "--nodes", "3", timeout=180)
+    names = [f"{own.name}-{number}" for number in (1, 2, 3)]
+    for name in names:
+        meta = {"name": f"on-{name}"}
+        spec = {
+            "nodeName": name,
+            "restartPolicy": "Never",
+            "containers": [{"name": "c", "image": "localhost/loaded:1"}],
+        }
+        own.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    eventually(lambda: {p["status"]["phase"] for p in own.get("pods")["items"]} == {"Succeeded"}, 30)
+    assert [own.kubectl("logs", f"on-{name}") for name in names] == ["loaded\n"] * 3

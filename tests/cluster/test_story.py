@@ -133,6 +133,22 @@ def test_logs_exec_and_copies(cluster, client, tmp_path):
     cluster.kubectl("delete", "pod", "talker")
 
 
+def test_attach_reaches_the_main_process(cluster, namespace):
+    container = {
+        "name": "c",
+        "image": BUSYBOX,
+        "command": ["sh", "-c", "read line; echo heard $line"],
+        "stdin": True,
+        "stdinOnce": True,
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "listener", "namespace": namespace}}
+    cluster.apply(pod | {"spec": {"restartPolicy": "Never", "containers": [container]}})
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/listener", "--timeout=30s")
+    cluster.kubectl("attach", "-i", "-n", namespace, "listener", stdin="hello\n")
+    eventually(lambda: cluster.get("pod", "listener", "-n", namespace)["status"]["phase"] == "Succeeded", 20)
+    assert cluster.kubectl("logs", "-n", namespace, "listener") == "heard hello\n"
+
+
 def test_logs_follow_until_the_container_ends(cluster, namespace):
     script = "for i in $(seq 1 5); do echo tick $i; sleep 0.3; done"
     container = {"name": "c", "image": BUSYBOX, "command": ["sh", "-c", script]}
