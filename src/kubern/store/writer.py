@@ -99,7 +99,8 @@ class Writer:
 
     def _take(self) -> list[_Item]:
         """Return the next item, with all rows that wait behind it when it is a row."""
-        item, self._kept = self._kept or self._queue.get(), None
+        # not `or`: a stop or a reset that was kept has no fields, and so counts as false
+        item, self._kept = self._queue.get() if self._kept is None else self._kept, None
         batch = [item]
         size = 0
         while isinstance(item, Row) and len(batch) < MAX_ROWS and size < MAX_BYTES:
