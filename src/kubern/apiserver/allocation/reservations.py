@@ -6,6 +6,7 @@ Called by `writing` and `deletion` around every write. What always holds: what w
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from kubern.api.resource import Resource
 from kubern.base.json import Obj
@@ -50,13 +51,13 @@ class Reservations:
             taker.give_back(obj, None)
 
 
-class Taker:
+class Taker(Protocol):
     """Takes and gives back for one resource."""
 
     def take(self, new: Obj, old: Obj | None) -> Undo:
         """Take what `new` needs and `old` does not hold, writing it into `new`; the result gives it back."""
-        raise NotImplementedError
+        ...
 
     def give_back(self, held: Obj, kept: Obj | None) -> None:
         """Give back what `held` has and `kept` does not."""
-        raise NotImplementedError
+        ...
