@@ -16,7 +16,8 @@ from kubern.client.informer import Key
 from kubern.controllers.actions import Action, Create, Delete, DeleteAll, Event, Patch, Told, Update
 from kubern.controllers.expectations import Expectations
 
-AT_ONCE = 100
+AT_ONCE = 32
+"""Writes side by side: enough for the store to commit them together, few enough for the connections that they take."""
 
 
 class Executor:
