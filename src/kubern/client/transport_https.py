@@ -16,6 +16,7 @@ from kubern.client.kubeconfig import Access
 
 DEADLINE = 60.0
 CONNECT_SECONDS = 10.0
+REQUESTS_AT_ONCE = 64
 MAX_LINE = 16 << 20
 SILENCE_SECONDS = 330.0
 """A watch that says nothing for longer (bookmarks come about every minute) is taken for dead."""
@@ -27,10 +28,9 @@ class HttpsTransport:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        connector = aiohttp.TCPConnector(ssl=access.tls, limit=100, keepalive_timeout=90)
-        self._session = aiohttp.ClientSession(
-            connector=connector, headers={"User-Agent": "kubern"}, auto_decompress=True
-        )
+        # apart: a process may follow more resources than a pool has places, and its requests must not wait for those
+        self._session = self._open(REQUESTS_AT_ONCE)
+        self._streams = self._open(0)
 
     async def request(
         self,
@@ -69,7 +69,7 @@ class HttpsTransport:
         """See `Transport.stream`."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
         try:
-            async with self._session.get(
+            async with self._streams.get(
                 self._url(path, query), headers=self._headers(accept), timeout=timeout
             ) as answer:
                 if answer.status >= 400:
@@ -88,6 +88,12 @@ class HttpsTransport:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+        await self._streams.close()
+
+    def _open(self, limit: int) -> aiohttp.ClientSession:
+        """Return a session of at most so many connections; 0 is no limit."""
+        connector = aiohttp.TCPConnector(ssl=self._access.tls, limit=limit, keepalive_timeout=90)
+        return aiohttp.ClientSession(connector=connector, headers={"User-Agent": "kubern"})
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         return URL(self._access.server + path).with_query(query) if query else URL(self._access.server + path)

@@ -89,6 +89,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     counts: dict[str, int] = {}
+    arrived, release = threading.Event(), threading.Event()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -106,6 +107,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.wfile.write(b":2}\n")
             self.close_connection = True
+        elif path == "/held":
+            self.arrived.set()
+            self.release.wait(10)
+            self._answer(200, b"{}\n")
         elif path == "/silent":
             threading.Event().wait(0.5)
             self.close_connection = True
@@ -126,7 +131,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    _Handler.counts = {}
+    _Handler.counts, _Handler.arrived, _Handler.release = {}, threading.Event(), threading.Event()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -172,6 +177,17 @@ async def test_only_a_read_is_tried_again_after_a_broken_connection(server: str)
 async def test_a_stream_is_cut_into_lines(server: str) -> None:
     async with connected(server) as transport:
         assert await lines(transport) == [b'{"a":1}', b'{"b":2}']
+
+
+async def test_watches_take_no_place_from_requests(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_https, "REQUESTS_AT_ONCE", 1)
+    async with connected(server) as transport, contextlib.aclosing(transport.stream("/held")) as events:
+        watching = asyncio.ensure_future(anext(events))
+        assert await asyncio.to_thread(_Handler.arrived.wait, 10)
+        async with asyncio.timeout(5):
+            assert (await transport.request("GET", "/who")).status == 200
+        _Handler.release.set()
+        assert await watching == b"{}"
 
 
 async def test_a_request_without_an_answer_ends_at_its_deadline(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
