@@ -37,6 +37,8 @@ class Columns:
         self.present: Mask = np.zeros(0, np.bool_)
         self.ports: list[dict[tuple[str, str, int], int]] = []
         """Host ports in use by row: (protocol, ip, port) to how many pods hold it."""
+        self.replicas: dict[str, dict[int, int]] = {}
+        """Uid of a controller to how many of its pods are on each row that has any."""
         self.images: dict[str, dict[int, int]] = {}
         """Image name to its size in bytes by row."""
         self.epoch = 0
@@ -128,11 +130,21 @@ class Columns:
         self.requested[row, PODS] += sign
         self.nonzero[row, CPU] += sign * requests.nonzero_cpu
         self.nonzero[row, MEMORY] += sign * requests.nonzero_memory
+        if requests.owner:
+            self._count_replica(requests.owner, row, sign)
         used = self.ports[row]
         for port in requests.ports:
             used[port] = used.get(port, 0) + sign
             if not used[port]:
                 del used[port]
+
+    def _count_replica(self, owner: str, row: int, sign: int) -> None:
+        held = self.replicas.setdefault(owner, {})
+        held[row] = held.get(row, 0) + sign
+        if not held[row]:
+            del held[row]
+        if not held:
+            del self.replicas[owner]
 
     # columns and rows
 

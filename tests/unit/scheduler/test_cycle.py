@@ -147,3 +147,14 @@ def test_init_containers_count_at_their_peak_and_sidecars_always():
     assert dict(pod_requests(asking).amounts)["cpu"] == 1050
     asking["spec"]["initContainers"] = [init("50m", restartPolicy="Always"), init("10m")]
     assert dict(pod_requests(asking).amounts)["cpu"] == 150
+
+
+def test_replicas_of_one_workload_are_spread_over_equal_nodes():
+    def replica(name, owner="rs"):
+        made = pod(name, cpu="1m", memory="1Mi")
+        made["metadata"]["ownerReferences"] = [{"uid": owner, "controller": True}]
+        return made
+
+    nodes = [node("a"), node("b"), node("c")]
+    running = [(replica("1"), "a"), (replica("2"), "b"), (replica("3", "other"), "c")]
+    assert {place(replica("4"), *nodes, running=running, seed=seed).node for seed in range(10)} == {"c"}
