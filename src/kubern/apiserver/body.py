@@ -1,4 +1,4 @@
-"""Reading request bodies: JSON or YAML in, a dict out, refusals in upstream's words."""
+"""Reading request bodies: JSON, YAML or protobuf in, a dict out, refusals in upstream's words."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ import yaml
 
 from kubern.api import field
 from kubern.api.codec.json_body import BodyError, duplicate_fields, parse_json
+from kubern.api.codec.protobuf import PROTOBUF, UnreadableObject, protobuf
+from kubern.api.codec.protobuf_wire import ProtobufError
 from kubern.api.codec.yaml_body import parse_yaml, resolve
 from kubern.api.schema.slow import json_kind
 from kubern.base.errors import BadRequest, UnsupportedMediaType
@@ -20,7 +22,7 @@ from kubern.base.json import Obj
 
 JSON = "application/json"
 YAML_TYPES = frozenset(("application/yaml", "text/yaml", "application/x-yaml"))
-ACCEPTED = (JSON, "application/yaml")
+ACCEPTED = (JSON, "application/yaml", PROTOBUF)
 _SHOWN = 30
 _HEADER = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 
@@ -40,7 +42,7 @@ def media_type(content_type: str) -> str:
 def decode(body: bytes, content_type: str, kind: str) -> Decoded:
     """Return the object in a body; `kind` is the one expected, for the refusal.
 
-    Raises `UnsupportedMediaType` for another encoding than JSON and YAML, `BadRequest` for what cannot be parsed.
+    Raises `UnsupportedMediaType` for another encoding than JSON, YAML and protobuf, `BadRequest` for what cannot be parsed.
     """
     value, duplicates = decode_any(body, content_type, kind)
     if not isinstance(value, dict):
@@ -59,7 +61,12 @@ def decode_any(body: bytes, content_type: str, kind: str) -> tuple[Any, list[str
         if media in YAML_TYPES or media.endswith("+yaml"):
             parsed, doubled = parse_yaml(body)
             return parsed, ["yaml: unmarshal errors:\n  " + "\n  ".join(doubled)] if doubled else []
-    except BodyError as error:
+        if media == PROTOBUF:
+            return protobuf().decode(body), []
+    except UnreadableObject as error:
+        said = f'{error.kind} in version "{error.version}" cannot be handled as a {kind}: {error}'
+        raise BadRequest(said) from error
+    except (BodyError, ProtobufError) as error:
         raise _unrecognized(kind, body, str(error)) from error
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: {', '.join(ACCEPTED)}"

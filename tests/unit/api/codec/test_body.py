@@ -130,7 +130,8 @@ def test_another_encoding_is_refused() -> None:
     with pytest.raises(UnsupportedMediaType) as caught:
         decode(b"x", "text/plain", "Pod")
     assert caught.value.message == (
-        "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"
+        "the body of the request was in an unknown format - accepted media types include: application/json, "
+            "application/yaml, application/vnd.kubernetes.protobuf"
     )
 
 
