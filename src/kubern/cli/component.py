@@ -19,7 +19,19 @@ from kubern.client.contract import Client
 def set_up_logging(verbosity: int) -> None:
     """Log to standard error: warnings at 0, what is done from 2 on, everything from 4 on."""
     level = logging.WARNING if verbosity < 2 else logging.INFO if verbosity < 4 else logging.DEBUG
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_WithFields("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _WithFields(logging.Formatter):
+    """Appends a record's own fields (`extra`) to its message: `container started pod=default/web container=c`."""
+
+    _ORDINARY = frozenset([*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"])
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        fields = [f"{name}={value}" for name, value in vars(record).items() if name not in self._ORDINARY]
+        return " ".join([super().formatMessage(record), *fields])
 
 
 def run_until_told(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -83,9 +83,9 @@ class Companions:
 
     async def _serve_host_ports(self, namespace: NetworkNamespace) -> None:
         """Keep the host's loopback serving the node ports that there are."""
-        # any node answers on a node port; the first one does for all
-        first = node_address(1, self._settings.pod_cidr).address
-        ports = HostPorts(namespace, lambda: first, self._clock)
+        numbers = range(1, self._settings.nodes + 1)
+        nodes = [node_address(number, self._settings.pod_cidr).address for number in numbers]
+        ports = HostPorts(namespace, nodes, self._clock)
         services = self._informers.of(SERVICES)
         changed = asyncio.Event()
 

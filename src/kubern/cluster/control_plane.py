@@ -27,6 +27,7 @@ from kubern.client.transport_inprocess import InProcessTransport
 from kubern.cluster import fabric
 from kubern.cluster.companions import Companions
 from kubern.cluster.layout import Layout
+from kubern.cluster.logs import keep_bounded
 from kubern.cluster.namespaces import NetworkNamespace
 from kubern.cluster.pki import Pki
 from kubern.cluster.settings import Settings
@@ -68,6 +69,7 @@ async def run_control_plane(state: Path) -> None:
         gc.freeze()
         async with asyncio.TaskGroup() as group:
             group.create_task(_renew_certificates(machine), name="certificates")
+            group.create_task(keep_bounded(clock, [layout.logs / "control-plane.log"]), name="log")
             client = client_as(handler, "system:kube-controller-manager")
             informers = Informers(client, clock)
             root_ca = await asyncio.to_thread(machine.pki.ca.certificate.read_text)

@@ -91,20 +91,23 @@ FABRIC_SYSCTLS = {
 def create_fabric(cluster: str) -> None:
     """Make the switch, unless it is there. Raises `RuntimeError` with what `ip` said."""
     namespace = fabric_namespace(cluster)
-    if (NETNS / namespace).exists():
+    if _link(namespace, "br0", "up"):
         return
+    # nothing, or half a switch that somebody was killed over
+    delete_namespace(namespace)
     _run("ip", "netns", "add", namespace)
-    _batch(namespace, fabric_plan())
     _sysctls(namespace, FABRIC_SYSCTLS)
+    _batch(namespace, fabric_plan())
 
 
 def create_node(cluster: str, name: str, node: NodeAddress, others: list[NodeAddress]) -> None:
     """Make a node's namespace and plug it in, unless it is there; its routes are brought up to date either way."""
     namespace = node_namespace(cluster, name)
-    if not (NETNS / namespace).exists():
+    if not _link(namespace, "lo"):
+        delete_namespace(namespace)
         _run("ip", "netns", "add", namespace)
         _sysctls(namespace, NODE_SYSCTLS)
-    if not _has_link(namespace, "eth0"):
+    if not _link(namespace, "eth0"):
         unplug_node(cluster, node)
         _batch(fabric_namespace(cluster), join_plan(namespace, node))
     _batch(namespace, node_plan(node, others))
@@ -123,10 +126,18 @@ def delete_namespace(namespace: str) -> None:
         _run("ip", "netns", "delete", namespace)
 
 
-def _has_link(namespace: str, link: str) -> bool:
-    return not subprocess.run(
-        ["ip", "-n", namespace, "link", "show", link], capture_output=True, check=False
-    ).returncode
+def namespaces_of(cluster: str) -> list[str]:
+    """Return the names of all namespaces of a cluster that there are."""
+    # a cluster's name has no dot in it
+    return [each.name for each in NETNS.glob(f"kubern.{cluster}.*")]
+
+
+def _link(namespace: str, link: str, *state: str) -> bool:
+    """Whether the namespace is whole and has this link (in this state)."""
+    if not (NETNS / namespace).exists():
+        return False
+    command = ["ip", "-n", namespace, "-oneline", "link", "show", link, *state]
+    return bool(subprocess.run(command, capture_output=True, check=False).stdout)
 
 
 def _batch(namespace: str, commands: list[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from kubern.base.clock import Clock
 from kubern.base.json import Obj
@@ -21,6 +21,8 @@ CHUNK = 65536
 TRIES = 10
 BETWEEN_TRIES = 0.1
 """Seconds between two tries."""
+PATIENCE = 3.0
+"""Seconds until a node that says nothing is passed over."""
 
 
 def wanted_ports(services: Iterable[Obj]) -> set[int]:
@@ -34,12 +36,12 @@ def wanted_ports(services: Iterable[Obj]) -> set[int]:
 
 
 class HostPorts:
-    """Listens on loopback for the node ports it is told of and carries each connection to a node."""
+    """Listens on loopback for the node ports it is told of and carries each connection to one of the `nodes` (addresses)."""
 
-    def __init__(self, namespace: NetworkNamespace, node: Callable[[], str], clock: Clock) -> None:
+    def __init__(self, namespace: NetworkNamespace, nodes: Sequence[str], clock: Clock) -> None:
         self._namespace = namespace
         self._clock = clock
-        self._node = node
+        self._nodes = list(nodes)
         self._servers: dict[int, asyncio.Server] = {}
         self._refused: set[int] = set()
 
@@ -61,14 +63,27 @@ class HostPorts:
         await self.serve(set())
 
     async def _connect(self, port: int) -> socket.socket:
-        """Connect to the node's port. One that refuses is tried again for a second: a rollout may have ended just now, and its pods'
-        rules be on their way to the node. Raises `OSError`, `TimeoutError`."""
+        """Connect to the port of the first node that is there. One that refuses is tried again for a second: a rollout may have ended just
+        now, and its pods' rules be on their way to the node. Raises `OSError`, `TimeoutError`."""
+        order = list(self._nodes)
+        for node in order[:-1]:
+            try:
+                return await self._connect_to(node, port)
+            except ConnectionRefusedError:
+                raise
+            except (OSError, TimeoutError):
+                # gone: the next ones ask it last
+                if self._nodes[0] == node:
+                    self._nodes.append(self._nodes.pop(0))
+        return await self._connect_to(order[-1], port)
+
+    async def _connect_to(self, node: str, port: int) -> socket.socket:
         for _ in range(TRIES):
             try:
-                return await self._namespace.connect(self._node(), port)
+                return await self._namespace.connect(node, port, PATIENCE)
             except ConnectionRefusedError:
                 await self._clock.sleep(BETWEEN_TRIES)
-        return await self._namespace.connect(self._node(), port)
+        return await self._namespace.connect(node, port, PATIENCE)
 
     def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,5 +111,5 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
-    except (ConnectionError, RuntimeError):
+    except (OSError, RuntimeError):
         writer.close()

@@ -24,6 +24,9 @@ LOCK_PATIENCE = 5.0
 """Seconds to wait for another program that changes the same file; they hold the lock for milliseconds."""
 
 
+_MEND = "; mend or move it, or set KUBECONFIG to another file"
+
+
 class UnreadableKubeconfig(ValueError):
     """The user's kubeconfig is not what it should be; it was not touched."""
 
@@ -72,14 +75,27 @@ def merge(path: Path, added: Config) -> None:
         write(_real(path), config)
 
 
+def check(path: Path) -> None:
+    """Raise `UnreadableKubeconfig` now if `merge` into this file would. Leaves no trace."""
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UnreadableKubeconfig(f"{path} cannot be written: {folder} is no directory that you may write to{_MEND}")
+    _read(path)
+
+
 def remove(path: Path, name: str) -> None:
     """Take the cluster, user and context called `name` out of the file at `path`. Raises `UnreadableKubeconfig`."""
     if not path.exists():
         return
     with _locked(path):
         config = _read(path)
-        for kind in _LISTS:
-            config[kind] = [entry for entry in config.get(kind) or () if entry.get("name") != name]
+        named = [kind for kind in _LISTS if any(entry.get("name") == name for entry in config.get(kind) or ())]
+        if not named and config.get("current-context") != name:
+            return
+        for kind in named:
+            config[kind] = [entry for entry in config[kind] if entry.get("name") != name]
         if config.get("current-context") == name:
             config["current-context"] = ""
         write(_real(path), config)
@@ -91,14 +107,16 @@ def _read(path: Path) -> Config:
     try:
         config = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UnreadableKubeconfig(
-            f"{path} cannot be read ({error}); mend or move it, or set KUBECONFIG to another file"
-        ) from error
+        raise UnreadableKubeconfig(f"{path} cannot be read ({_in_a_line(error)}){_MEND}") from error
     if config is None:
         return {"apiVersion": "v1", "kind": "Config", "preferences": {}}
     if not isinstance(config, dict) or not all(_is_list_of_maps(config.get(kind)) for kind in _LISTS):
-        raise UnreadableKubeconfig(f"{path} is not a kubeconfig; mend or move it, or set KUBECONFIG to another file")
+        raise UnreadableKubeconfig(f"{path} is not a kubeconfig{_MEND}")
     return config
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _is_list_of_maps(value: Any) -> bool:

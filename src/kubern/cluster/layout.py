@@ -14,7 +14,7 @@ def home() -> Path:
     """Return the directory that holds all clusters: `$KUBERN_HOME`, `/var/lib/kubern` for root, `~/.local/share/kubern` else."""
     chosen = os.environ.get("KUBERN_HOME")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).absolute()
     return Path("/var/lib/kubern") if os.geteuid() == 0 else Path.home() / ".local/share/kubern"
 
 

@@ -6,13 +6,17 @@ sudden death; `stop` is its shutdown; `remove` leaves nothing behind.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from kubern.cluster import fabric, processes
 from kubern.cluster.fabric import NodeAddress
@@ -50,7 +54,10 @@ class Node:
 
     def start(self, others: Sequence[NodeAddress], agent: Sequence[str], dns: str, domain: str) -> None:
         """Start the node unless it runs; `agent` is the command of its kubelet and proxy. Returns at once."""
-        if processes.find(self.processes, self.name):
+        running = processes.find(self.processes, self.name)
+        # for a node that runs too: its cable may have been pulled
+        fabric.create_node(self.cluster, self.name, self.address, list(others))
+        if running:
             return
         for folder in (
             self.paths.containerd,
@@ -60,7 +67,6 @@ class Node:
             self.paths.logs,
         ):
             folder.mkdir(parents=True, exist_ok=True)
-        fabric.create_node(self.cluster, self.name, self.address, list(others))
         (self.paths.config / "containerd.toml").write_text(containerd_config(self.paths, self.address))
         (self.paths.cni / "10-kubern.conflist").write_text(cni_config(self.paths, self.address))
         resolv_conf = f"nameserver {dns}\nsearch {domain}"
@@ -79,8 +85,10 @@ class Node:
     def first_process(self) -> int | None:
         """Return the host's pid of the node's process 1, None when the node is down."""
         root = processes.find(self.processes, self.name)
-        children = root.children() if root else []
-        return children[0].pid if children else None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = root.children() if root else []
+            return children[0].pid if children else None
+        return None
 
     def enter(self, *command: str) -> list[str]:
         """Return `command` as it runs inside the node. Raises `RuntimeError` when the node is down."""
@@ -98,22 +106,24 @@ class Node:
         pid = self.first_process()
         if pid is not None and grace > 0:
             root = processes.find(self.processes, self.name)
-            os.kill(pid, 15)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
             if root is not None:
                 processes.gone(root, grace)
         self.kill()
 
     def kill(self) -> None:
         """End the node as a machine that loses power: every process at once; its network and cgroups are cleared away."""
-        processes.stop(self.processes, self.name, grace=0)
+        root = processes.find(self.processes, self.name)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            inside = root.children() if root else []
+            processes.stop(self.processes, self.name, grace=0)
+            for first in inside:
+                # process 1 is gone only when all in its namespace are
+                processes.gone(first, 10)
         _empty_cgroups(self.cgroup)
         fabric.delete_namespace(fabric.node_namespace(self.cluster, self.name))
         fabric.unplug_node(self.cluster, self.address)
-
-    def remove(self) -> None:
-        """Kill the node and delete all it stored."""
-        self.kill()
-        delete_tree(self.paths.root)
 
 
 def agent_command(state: Path, node: str) -> list[str]:
@@ -152,7 +162,10 @@ def _remove_cgroup(folder: Path) -> None:
 
 
 def delete_tree(root: Path) -> None:
-    """Delete a directory; what a dead node's mounts still hold is let go a moment later, so it is tried again."""
+    """Delete a directory or a file; what a dead node's mounts still hold is let go a moment later, so it is tried again."""
+    if root.is_symlink() or root.is_file():
+        root.unlink()
+        return
     for _ in range(50):
         try:
             shutil.rmtree(root)

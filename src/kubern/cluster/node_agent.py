@@ -14,6 +14,7 @@ from kubern.client.kubeconfig import load as load_kubeconfig
 from kubern.client.transport_https import HttpsTransport
 from kubern.cluster.fabric import node_address
 from kubern.cluster.layout import CONTAINERD_SOCKET, Layout
+from kubern.cluster.logs import keep_bounded
 from kubern.cluster.node import Node
 from kubern.cluster.pki import Pki
 from kubern.cluster.settings import Settings as ClusterSettings
@@ -41,6 +42,8 @@ async def run_node_agent(state: Path, name: str) -> None:
     clients = [ApiClient(HttpsTransport(load_kubeconfig(node.paths.config / file))) for file in _KUBECONFIGS]
     try:
         async with asyncio.TaskGroup() as group:
+            logs = [node.paths.logs / f"{program}.log" for program in ("agent", "containerd", "init")]
+            group.create_task(keep_bounded(clock, logs), name="logs")
             settings, endpoint = kubelet_settings(cluster, node), f"unix://{CONTAINERD_SOCKET}"
             group.create_task(run_kubelet(clients[0], clock, settings, endpoint, listen), name="kubelet")
             group.create_task(run_proxy(clients[1], clock, name, cluster.pod_cidr), name="proxy")

@@ -78,7 +78,7 @@ def init_script(name: str, node: NodeLayout, agent: Sequence[str], resolv_conf: 
 
     It gives the node a /proc and a /run of its own, so that nothing it mounts or links there is ever seen outside, and keeps
     containerd and the node's agent running: each is started again a fifth of a second after it ends. TERM ends the node as a shutdown does:
-    every process is asked, given a few seconds, and then gone with process 1.
+    every process is asked; those that heed it (SigCgt in /proc has TERM's bit) are given a few seconds; then all are gone with process 1.
     """
     containerd = ["containerd", "--config", str(node.config / "containerd.toml"), "--log-level", "warn"]
     return f"""set -u
@@ -103,7 +103,7 @@ shutdown() {{
   trap '' TERM
   kill -TERM -1
   n=0
-  while [ $n -lt 30 ] && kill -0 -1 2> /dev/null; do
+  while [ $n -lt 30 ] && grep -qE '^SigCgt:.*[4-7c-f][0-9a-f]{{3}}$' /proc/[0-9]*/status 2> /dev/null; do
     sleep 0.1; n=$((n+1))
   done
   exit 0

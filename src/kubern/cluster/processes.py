@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,20 +24,34 @@ def start(folder: Path, name: str, command: Sequence[str], log: Path) -> psutil.
         )
     process = psutil.Process(child.pid)
     record = {"pid": child.pid, "started": process.create_time(), "command": list(command)[:3]}
-    (folder / f"{name}.json").write_bytes(orjson.dumps(record))
+    fresh = folder / f"{name}.new"
+    fresh.write_bytes(orjson.dumps(record))
+    fresh.replace(folder / f"{name}.json")
     return process
 
 
 def find(folder: Path, name: str) -> psutil.Process | None:
-    """Return the process remembered as `name` if it still runs."""
+    """Return the process remembered as `name` if it still runs; a record that makes no sense remembers nothing."""
     try:
         record = orjson.loads((folder / f"{name}.json").read_bytes())
         process = psutil.Process(record["pid"])
         if abs(process.create_time() - record["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
             return process
-    except (FileNotFoundError, psutil.NoSuchProcess, orjson.JSONDecodeError):
+    except (FileNotFoundError, psutil.NoSuchProcess, ValueError, TypeError, KeyError):
         pass
     return None
+
+
+def speaking_of(*argument: str) -> list[psutil.Process]:
+    """Return the processes of this machine whose command line holds these arguments in a row, whoever remembers them."""
+    wanted = list(argument)
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = process.cmdline()
+            if any(line[start : start + len(wanted)] == wanted for start in range(len(line))):
+                found.append(process)
+    return found
 
 
 def stop(folder: Path, name: str, *, grace: float) -> None:
@@ -55,20 +69,26 @@ def stop(folder: Path, name: str, *, grace: float) -> None:
 
 
 def gone(process: psutil.Process, within: float) -> bool:
-    """Wait at most `within` seconds for a process to end; it may be our child or somebody else's."""
-    with contextlib.suppress(ChildProcessError, ProcessLookupError):
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
-            if os.waitpid(process.pid, os.WNOHANG)[0]:
-                return True
-            with contextlib.suppress(psutil.TimeoutExpired):
-                process.wait(0.02)
-                return True
-        return False
+    """Wait at most `within` seconds for a process to end; it may be our child or somebody else's.
+
+    It counts as ended from when it is a zombie: its parent may take seconds to notice.
+    """
     try:
-        process.wait(within)
-    except psutil.TimeoutExpired:
-        return False
+        ended = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            poll = select.poll()
+            poll.register(ended, select.POLLIN)
+            if not poll.poll(within * 1000):
+                return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+    except psutil.NoSuchProcess:
+        pass
+    finally:
+        os.close(ended)
     return True
 
 

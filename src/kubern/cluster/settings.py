@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class Settings:
         return [node_name(self, n) for n in range(1, self.nodes + 1)]
 
 
+_KINDS = {each.name: {"str": str, "int": int}[str(each.type)] for each in fields(Settings)}
+
+
 def node_name(settings: Settings, number: int) -> str:
     """Return the name of real node `number` (from 1): `kubern-1`, `kubern-2`…"""
     return f"{settings.name}-{number}"
@@ -50,11 +53,19 @@ def load(path: Path) -> Settings | None:
     """Read the settings; None when the cluster was never made. Raises `ValueError` for a file that is not ours."""
     try:
         raw: dict[str, Any] = orjson.loads(path.read_bytes())
+        if not isinstance(raw, dict):
+            raise TypeError("not a JSON object")
+        for name, value in raw.items():
+            wanted = _KINDS.get(name, object)
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r}")
         return Settings(**raw)
     except FileNotFoundError:
         return None
     except (TypeError, orjson.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a cluster's settings: {error}") from error
+        raise ValueError(
+            f"{path} is not a cluster's settings ({error}); mend it, or take the cluster away with `kubern down --name {path.parent.name}`"
+        ) from error
 
 
 def save(path: Path, settings: Settings) -> None:

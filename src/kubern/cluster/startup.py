@@ -7,8 +7,11 @@ started itself.
 from __future__ import annotations
 
 import ipaddress
+import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,30 +39,54 @@ def up(cluster: Cluster, settings: Settings, progress: Progress) -> None:
     What this call started is stopped again when it fails.
     """
     with only_one(cluster.layout):
+        if other := cluster.elsewhere():
+            raise RuntimeError(
+                f"a cluster {cluster.layout.root.name!r} runs already, with its state in {other}; "
+                "choose another --name, or set KUBERN_HOME to the directory above that"
+            )
+        kubeconfig.check(kubeconfig.users_file())
         fresh = not cluster.exists
         before = {node.name for node in cluster.nodes() if node.running()} if cluster.exists else set()
         ran = cluster.control_plane_runs()
         cluster.settings = settings
         try:
             _start(cluster, progress)
-        except BaseException:
-            with progress.step("taking back what was started"):
+        except BaseException as failure:
+            with _uninterrupted(), progress.step("taking back what was started"):
                 for node in cluster.nodes():
                     if node.name not in before:
                         node.stop(grace=0)
                 if not ran:
                     processes.stop(cluster.layout.processes, CONTROL_PLANE, grace=5)
                 if fresh:
-                    sweep(cluster, keep_logs=True)
+                    # the message of a failure names logs; who interrupts wants nothing of it
+                    sweep(cluster, keep_logs=isinstance(failure, RuntimeError))
             raise
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let no impatient Ctrl-C leave half of it behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _start(cluster: Cluster, progress: Progress) -> None:
     settings, layout = cluster.settings, cluster.layout
     with progress.step("certificates and settings"):
         if not cluster.control_plane_runs():
-            settings = cluster.settings = replace(settings, api_port=host.free_port(settings.api_port))
-        layout.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+            wanted = settings.api_port
+            settings = cluster.settings = replace(settings, api_port=host.free_port(wanted))
+            if settings.api_port != wanted:
+                progress.say(f"port {wanted} is taken: the apiserver gets {settings.api_port}")
+        layout.root.mkdir(parents=True, exist_ok=True)
+        # pods' volumes lie below, with what is in their Secrets
+        layout.root.chmod(0o700)
         store = pki.Pki(layout.pki)
         store.ensure(_first_address(settings.service_cidr), [fabric.GATEWAY] if settings.real else [])
         kubeconfig.write(

@@ -18,7 +18,7 @@ def run(name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern
 
     progress = Progress()
     with failures_said():
-        cluster = Cluster(name)
+        cluster = Cluster(name, damaged=True)
         down(cluster, progress)
     progress.say(
         f"The cluster {name} is gone." if cluster.exists else f"There was no cluster {name}; nothing is left of one."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kubern.cli.command import Command
 from kubern.cli.failure import failures_said
+
+if TYPE_CHECKING:
+    from kubern.cluster.settings import Settings
 
 
 def run(name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern") -> None:
@@ -31,10 +35,13 @@ def bring_up(name: str, *, nodes: int | None, virtual_nodes: int | None, port: i
 
     progress = Progress()
     with failures_said():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)  # what was started is taken back, as for Ctrl-C
         cluster = Cluster(name)
-        settings = grown(cluster.settings, nodes, virtual_nodes)
-        if port and not cluster.exists:
-            settings = replace(settings, api_port=port)
+        if cluster.exists:
+            settings = grown(cluster.settings, nodes, virtual_nodes)
+        else:
+            settings = _asked_for(cluster.settings, nodes, virtual_nodes, port)
         lacking = host.missing_for_nodes() if settings.real else []
         if lacking and not cluster.exists:
             progress.say(f"No containers here ({lacking[0]}): starting the control plane with one virtual node.")
@@ -44,6 +51,16 @@ def bring_up(name: str, *, nodes: int | None, virtual_nodes: int | None, port: i
         up(cluster, settings, progress)
         context = cluster.settings.context
     progress.say(f"The cluster [bold]{name}[/bold] is up. kubectl's context is {context}; try: kubectl get nodes")
+
+
+def _asked_for(default: Settings, nodes: int | None, virtual_nodes: int | None, port: int | None) -> Settings:
+    """Return the settings of a new cluster."""
+    return replace(
+        default,
+        nodes=default.nodes if nodes is None else nodes,
+        virtual_nodes=default.virtual_nodes if virtual_nodes is None else virtual_nodes,
+        api_port=port or default.api_port,
+    )
 
 
 COMMAND = Command("start", run)
