@@ -10,27 +10,33 @@ from typing import NamedTuple
 
 import orjson
 
-from kubern.api.codec import encode_yaml
+from kubern.api.codec import PROTOBUF, encode_yaml, protobuf
+from kubern.api.codec.protobuf import PREFIX
 from kubern.base.errors import NotAcceptable, StatusError
 from kubern.base.json import Obj
 from kubern.http.contract import Response
 
 JSON_HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
 YAML_HEADERS = (("content-type", "application/yaml"), ("cache-control", "no-cache, private"))
+PROTOBUF_HEADERS = (("content-type", PROTOBUF), ("cache-control", "no-cache, private"))
 TEXT_HEADERS = (
     ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-cache, private"), ("x-content-type-options", "nosniff"),
 )  # fmt: skip
 
-SUPPORTED = ("application/json", "application/yaml")
+SUPPORTED = ("application/json", "application/yaml", PROTOBUF)
 _REMEMBERED = 256
 """Distinct Accept headers kept parsed; clients use a handful, the bound keeps a hostile one from filling memory."""
 
 
 class Media(NamedTuple):
-    """What a client accepts: an encoding and, with `transform`, `Table`, `PartialObjectMetadata` or `PartialObjectMetadataList`."""
+    """What a client accepts: an encoding and, with `transform`, `Table`, `PartialObjectMetadata` or `PartialObjectMetadataList`.
+
+    `otherwise` is what it accepts besides protobuf, which not every kind has.
+    """
 
     encoding: str = "application/json"
     transform: str = ""
+    otherwise: Media | None = None
 
 
 JSON = Media()
@@ -55,7 +61,8 @@ class Negotiator:
 def _choose(accept: str) -> Media:
     if not accept:
         return JSON
-    for clause in accept.split(","):
+    clauses = accept.split(",")
+    for index, clause in enumerate(clauses):
         parts = [part.strip() for part in clause.split(";")]
         parameters = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
         transform = parameters.get("as", "")
@@ -67,19 +74,44 @@ def _choose(accept: str) -> Media:
             return Media("application/json", transform)
         if parts[0] in ("application/yaml", "text/yaml", "application/x-yaml"):
             return Media("application/yaml", transform)
-    raise NotAcceptable("only the following media types are accepted: application/json, application/yaml")
+        if parts[0] == PROTOBUF and transform != "Table":
+            return Media(PROTOBUF, transform, _besides(clauses[index + 1 :]))
+    raise not_acceptable(SUPPORTED)
+
+
+def _besides(clauses: Sequence[str]) -> Media | None:
+    """Return the first other encoding than protobuf among the clauses that follow."""
+    rest = [clause for clause in clauses if clause.split(";")[0].strip() != PROTOBUF]
+    try:
+        return _choose(",".join(rest)) if rest else None
+    except NotAcceptable:
+        return None
+
+
+def not_acceptable(supported: Sequence[str]) -> NotAcceptable:
+    """Return the refusal of an Accept header that names nothing that is supported."""
+    return NotAcceptable(f"only the following media types are accepted: {', '.join(supported)}")
 
 
 def body_response(status: int, body: bytes, media: Media = JSON, warnings: Sequence[str] = ()) -> Response:
-    """Return JSON bytes as an answer in the encoding accepted, with upstream's `Warning` headers."""
+    """Return JSON bytes as an answer in the encoding accepted, with upstream's `Warning` headers; protobuf bytes stay as they are."""
     headers = JSON_HEADERS
-    if media.encoding == "application/yaml":
+    if media.encoding == PROTOBUF:
+        body = body if body.startswith(PREFIX) else _to_protobuf(body)
+        headers = PROTOBUF_HEADERS if body.startswith(PREFIX) else JSON_HEADERS
+    elif media.encoding == "application/yaml":
         headers = YAML_HEADERS
         body = encode_yaml(orjson.loads(body))
     if warnings:
         escaped = [text.replace("\\", "\\\\").replace('"', '\\"') for text in warnings]
         return Response(status, headers + tuple(("warning", f'299 - "{text}"') for text in escaped), body, True)
     return Response(status, headers, body, True)
+
+
+def _to_protobuf(body: bytes) -> bytes:
+    """Return an object's JSON in protobuf; as it was for a kind that has no such encoding."""
+    obj = orjson.loads(body)
+    return protobuf().encode(obj) if protobuf().supports(obj["apiVersion"], obj["kind"]) else body
 
 
 def object_response(status: int, obj: Obj, media: Media = JSON, warnings: Sequence[str] = ()) -> Response:

@@ -22,7 +22,7 @@ Fields = Callable[[Obj], Mapping[str, str]]
 class Entry:
     """One object at one revision: its item bytes and, made when first asked for, the values that selectors need."""
 
-    __slots__ = ("_fields", "_labels", "item", "key", "layout", "lease", "revision")
+    __slots__ = ("_fields", "_labels", "item", "key", "layout", "lease", "message", "revision")
 
     def __init__(self, layout: Layout, key: str, revision: int, item: bytes, lease: int = 0) -> None:
         self.layout = layout
@@ -30,6 +30,8 @@ class Entry:
         self.revision = revision
         self.item = item
         self.lease = lease
+        self.message: bytes | None = None
+        """The object in protobuf, once somebody has asked for it."""
         self._labels: Mapping[str, str] | None = None
         self._fields: Mapping[str, str] | None = None
 

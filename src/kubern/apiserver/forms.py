@@ -59,6 +59,7 @@ class FullForm:
 
     def __init__(self, kind: str, api_version: str) -> None:
         self.key: Hashable = "full"
+        self.kind, self.api_version = kind, api_version
         self._identity = {"kind": kind, "apiVersion": api_version}
         self._list_head = orjson.dumps({"kind": f"{kind}List", "apiVersion": api_version})[:-1] + b',"metadata":'
 

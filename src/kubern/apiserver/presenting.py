@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubern.apiserver.answers import Media, body_response
+from kubern.api.codec import PROTOBUF, protobuf
+from kubern.apiserver.answers import SUPPORTED, Media, body_response, not_acceptable, object_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion import same, to_served
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.forms import ConvertedForm, Form, FullForm, PartialForm, TableForm
+from kubern.apiserver.protobuf_form import ProtobufForm
 from kubern.base.json import Obj
 from kubern.http.contract import Response
 
 
+def media_of(core: Core, call: Call) -> Media:
+    """Return what the answer about a resource is encoded in. Raises `NotAcceptable`.
+
+    A kind without a protobuf encoding of its own, as custom resources are, is shown in it by its metadata alone.
+    """
+    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    if media.encoding != PROTOBUF or media.transform:
+        return media
+    if protobuf().supports(call.resource.api_version, call.resource.kind):
+        return media
+    if media.otherwise is None:
+        raise not_acceptable(SUPPORTED[:-1])
+    return media.otherwise
+
+
 def form_of(core: Core, call: Call, media: Media) -> Form:
     """Return the form that `media` and the version in the path ask for."""
+    if media.encoding == PROTOBUF:
+        return ProtobufForm(_json_form(core, call, media))
+    return _json_form(core, call, media)
+
+
+def _json_form(core: Core, call: Call, media: Media) -> Form:
     resource = call.resource
     if media.transform == "Table":
         include = call.info.first("includeObject")
@@ -37,8 +60,13 @@ def form_of(core: Core, call: Call, media: Media) -> Form:
 
 def present(core: Core, call: Call, entry: Entry, status: int = 200, warnings: Sequence[str] = ()) -> Response:
     """Return the answer that shows one object."""
-    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    media = media_of(core, call)
     return body_response(status, form_of(core, call, media).encode(entry), media, warnings)
+
+
+def show(core: Core, call: Call, obj: Obj, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+    """Return the answer that shows something else than the resource's own objects: a Status, a Scale, a review."""
+    return object_response(status, obj, media_of(core, call)._replace(transform=""), warnings)
 
 
 def present_unstored(

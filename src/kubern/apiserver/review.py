@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from kubern.apiserver import reviews
-from kubern.apiserver.answers import object_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_object
 from kubern.apiserver.options import write_options
+from kubern.apiserver.presenting import show
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.json import Obj
 from kubern.base.scan import scan
@@ -47,5 +47,4 @@ class _Serving:
         answer = self._review.answer(core, call, asked)
         if inspect.isawaitable(answer):
             answer = await answer
-        media = core.negotiator.choose(call.request.headers.get("accept", ""))
-        return object_response(201, answer, media._replace(transform=""), warnings)
+        return show(core, call, answer, 201, warnings)

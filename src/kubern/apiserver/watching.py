@@ -11,6 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 
+from kubern.api.codec import encode_watch_event
+from kubern.api.codec.protobuf import PREFIX
 from kubern.apiserver.cache import Change, Match
 from kubern.apiserver.forms import Form
 from kubern.http.contract import StreamWriter, frame_chunk
@@ -20,7 +22,9 @@ SLICE = 100
 
 
 def event_line(kind: str, obj: bytes) -> bytes:
-    """Return one line of a watch stream."""
+    """Return one line of a watch stream; one frame for an object in protobuf."""
+    if obj.startswith(PREFIX):
+        return encode_watch_event(kind, obj)
     return b'{"type":"%b","object":%b}\n' % (kind.encode(), obj)
 
 

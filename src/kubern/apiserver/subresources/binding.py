@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import orjson
 
-from kubern.apiserver.answers import object_response, success
+from kubern.apiserver.answers import success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
+from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.clock import rfc3339
@@ -38,7 +39,7 @@ async def serve(core: Core, call: Call) -> Answer:
         await change(storage.get(call.namespace, call.info.name).obj())
     else:
         await storage.update(call.namespace, call.info.name, change)
-    return object_response(201, success({}) | {"code": 201})
+    return show(core, call, success({}) | {"code": 201}, 201)
 
 
 def bound(core: Core, call: Call, old: Obj, binding: Obj) -> Obj:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import orjson
 
 from kubern.api.selectors import selects
-from kubern.apiserver.answers import object_response, success
+from kubern.apiserver.answers import success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
@@ -17,6 +17,7 @@ from kubern.apiserver.deletion import DeleteRequest, delete, parse
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
+from kubern.apiserver.presenting import show
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.clock import rfc3339
 from kubern.base.errors import Cause, InternalError, TooManyRequests
@@ -43,7 +44,7 @@ async def serve(core: Core, call: Call) -> Answer:
         if budgets and not _unhealthy_allowed(budgets[0].obj(), pod.obj()):
             await _count(core, budgets[0], call.info.name, request)
     await delete(core, call, call.namespace, call.info.name, request)
-    return object_response(201, success({}) | {"code": 201})
+    return show(core, call, success({}) | {"code": 201}, 201)
 
 
 def _free(pod: Obj) -> bool:

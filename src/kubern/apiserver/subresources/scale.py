@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from kubern.api.resource import Resource, ScalePaths
-from kubern.apiserver.answers import object_response
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import invalid
@@ -16,6 +15,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.options import write_options
 from kubern.apiserver.patching import parse_patch
+from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict
 from kubern.apiserver.strategy import main_strategy
 from kubern.apiserver.subresource import SubresourceHandler
@@ -31,9 +31,8 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
     """Answer with, or set, the Scale of an object."""
     if call.request.method in ("PUT", "PATCH"):
         return _write(core, call)
-    media = core.negotiator.choose(call.request.headers.get("accept", ""))
     stored = core.storage(call.resource).get(call.namespace, call.info.name).obj()
-    return object_response(200, scale_of(stored, _paths(call.resource)), media._replace(transform=""))
+    return show(core, call, scale_of(stored, _paths(call.resource)))
 
 
 async def _write(core: Core, call: Call) -> Answer:
@@ -56,7 +55,7 @@ async def _write(core: Core, call: Call) -> Answer:
 
     written = await replace(core, call, transform, main_strategy(resource), options, [])
     result = written.entry.obj() if written.entry else written.obj or {}
-    return object_response(200, scale_of(result, paths))
+    return show(core, call, scale_of(result, paths))
 
 
 def scale_of(obj: Obj, paths: ScalePaths) -> Obj:

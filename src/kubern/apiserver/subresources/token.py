@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kubern.apiserver.answers import object_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.options import write_options
+from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict, not_found
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.clock import rfc3339
@@ -43,7 +43,7 @@ def serve(core: Core, call: Call) -> Answer:
     metadata = {"name": call.info.name, "namespace": call.namespace, "creationTimestamp": rfc3339(core.clock.now())}
     status = {"token": issued.token, "expirationTimestamp": rfc3339(issued.expiration)}
     answer = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": metadata}
-    return object_response(201, answer | {"spec": spec, "status": status})
+    return show(core, call, answer | {"spec": spec, "status": status}, 201)
 
 
 def _check_seconds(seconds: int) -> None:

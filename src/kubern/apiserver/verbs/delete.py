@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kubern.apiserver.answers import body_response, object_response, success
+from kubern.apiserver.answers import success
 from kubern.apiserver.body import delete_options
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.deletion import delete, parse
-from kubern.apiserver.presenting import form_of
+from kubern.apiserver.presenting import present, show
 from kubern.apiserver.verb import Verb
 from kubern.http.contract import Answer
 
@@ -28,14 +28,13 @@ RETURNS_OBJECT = frozenset(
 async def serve(core: Core, call: Call) -> Answer:
     """Delete the object, or mark it for deletion. Raises `NotFound`, `Conflict`, `Invalid`."""
     deleted = await delete(core, call, call.namespace, call.info.name, parse(delete_options(call.request, call.info)))
-    media = core.negotiator.choose(call.request.headers.get("accept", ""))
     resource = call.resource
     if deleted.gone and not (resource.group == "" and resource.plural in RETURNS_OBJECT):
         details = {"name": call.info.name, "kind": resource.plural, "uid": deleted.entry.obj()["metadata"]["uid"]}
         if resource.group:
             details["group"] = resource.group
-        return object_response(200, success(details), media._replace(transform=""))
-    return body_response(200, form_of(core, call, media).encode(deleted.entry), media)
+        return show(core, call, success(details))
+    return present(core, call, deleted.entry)
 
 
 VERB = Verb("delete", serve)

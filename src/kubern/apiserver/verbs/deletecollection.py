@@ -12,7 +12,7 @@ from kubern.apiserver.deletion import DeleteRequest, delete, parse
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.forms import ListMeta
 from kubern.apiserver.options import list_options
-from kubern.apiserver.presenting import form_of
+from kubern.apiserver.presenting import form_of, media_of
 from kubern.apiserver.selection import matcher
 from kubern.apiserver.verb import Verb
 from kubern.base.errors import NotFound
@@ -32,7 +32,7 @@ async def serve(core: Core, call: Call) -> Answer:
     for start in range(0, len(chosen), TOGETHER):
         found = await asyncio.gather(*(_one(core, call, entry, request) for entry in chosen[start : start + TOGETHER]))
         deleted += [entry for entry in found if entry is not None]
-    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    media = media_of(core, call)
     return body_response(200, form_of(core, call, media).encode_list(deleted, ListMeta(core.feed.revision)), media)
 
 

@@ -10,7 +10,7 @@ from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.listing import Page, list_at, list_now
 from kubern.apiserver.options import ListOptions, list_options
-from kubern.apiserver.presenting import form_of
+from kubern.apiserver.presenting import form_of, media_of
 from kubern.apiserver.selection import matcher
 from kubern.apiserver.verb import Verb
 from kubern.http.contract import Answer, Response
@@ -34,7 +34,7 @@ async def _later(core: Core, call: Call, match: Match | None, options: ListOptio
 
 
 def _answer(core: Core, call: Call, page: Page) -> Response:
-    media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    media = media_of(core, call)
     return body_response(200, form_of(core, call, media).encode_list(page.entries, page.meta), media)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Awaitable
 
 import orjson
 
+from kubern.api.codec import PROTOBUF, protobuf
 from kubern.apiserver.answers import Media
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.forms import Form
 from kubern.apiserver.options import ListOptions, list_options
-from kubern.apiserver.presenting import form_of
+from kubern.apiserver.presenting import form_of, media_of
 from kubern.apiserver.selection import matcher
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.watching import Group, Watcher, event_line
@@ -22,6 +23,7 @@ from kubern.http.contract import Answer, Response, Stream, StreamWriter, frame_c
 SHORTEST, LONGEST = 1800.0, 3600.0
 """Upstream ends a watch without timeoutSeconds after a random time between these, so that reconnections spread out."""
 HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
+PROTOBUF_HEADERS = (("content-type", f"{PROTOBUF};stream=watch"), ("cache-control", "no-cache, private"))
 TABLE_HEADERS = (
     ("content-type", "application/json;as=Table;g=meta.k8s.io;v=v1"),
     ("cache-control", "no-cache, private"),
@@ -33,9 +35,11 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
     options = list_options(call.info, watch=True)
     if call.request.method == "HEAD":
         return Response(200, HEADERS)
-    media = core.negotiator.choose(call.request.headers.get("accept", ""))
-    streaming = _Streaming(core, call, options, media, form_of(core, call, media._replace(encoding="application/json")))
+    media = media_of(core, call)
+    streaming = _Streaming(core, call, options, media, form_of(core, call, media))
     headers = TABLE_HEADERS if media.transform == "Table" else HEADERS
+    if media.encoding == PROTOBUF:
+        headers = PROTOBUF_HEADERS
     return Stream(200, headers, streaming.start, streaming.stop)
 
 
@@ -47,6 +51,7 @@ class _Streaming:
         self._call = call
         self._options = options
         self._form = form
+        self._media = media
         self._storage = core.storage(call.resource)
         self._match = matcher(call.resource, options, call.namespace)
         self._watcher: Watcher | None = None
@@ -65,7 +70,8 @@ class _Streaming:
             start = revision
             if start < cache.floor:
                 gone = Expired(f"too old resource version: {start} ({cache.floor})")
-                writer.write(event_line("ERROR", orjson.dumps(gone.status())))
+                encode = protobuf().encode if self._media.encoding == PROTOBUF else orjson.dumps
+                writer.write(event_line("ERROR", encode(gone.status())))
                 writer.close()
                 return
         key = (

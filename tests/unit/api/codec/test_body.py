@@ -131,7 +131,7 @@ def test_another_encoding_is_refused() -> None:
         decode(b"x", "text/plain", "Pod")
     assert caught.value.message == (
         "the body of the request was in an unknown format - accepted media types include: application/json, "
-            "application/yaml, application/vnd.kubernetes.protobuf"
+        "application/yaml, application/vnd.kubernetes.protobuf"
     )
 
 
