@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubern.api import schema
-from kubern.apiserver.body import decode
+from kubern.api.codec import ACCEPTED, PROTOBUF, protobuf, unsupported
+from kubern.apiserver.body import decode, media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
 from kubern.apiserver.conversion import to_stored
@@ -16,6 +17,8 @@ from kubern.base.json import Obj
 
 def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[str]) -> Obj:
     """Return the object in the body, in its stored form. Raises `BadRequest`, `UnsupportedMediaType`; adds to `warnings`."""
+    if media_type(call.request) == PROTOBUF and not protobuf().supports(call.resource.api_version, call.resource.kind):
+        raise unsupported([media for media in ACCEPTED if media != PROTOBUF])
     obj, duplicates = decode(call.request, call.resource.kind)
     check_kind(obj, call.resource)
     settle(core, call, obj, options, warnings, duplicates)

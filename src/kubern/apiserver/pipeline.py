@@ -15,6 +15,7 @@ from kubern.apiserver.answers import JSON, Media, error_response, text_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.identity import Authenticator, Decision, User
+from kubern.apiserver.presenting import media_of
 from kubern.apiserver.refusal import forbidden
 from kubern.apiserver.request_info import RequestInfo, parse_request
 from kubern.apiserver.subresource import SubresourceHandler
@@ -145,6 +146,7 @@ class Pipeline:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if not resource.stored:
             return self._unstored(call)
+        media_of(self._core, call)  # an answer that the client cannot read is refused before anything is written
         return verb.serve(self._core, call)
 
     def _subresource(self, call: Call) -> Answer | Awaitable[Answer]:

@@ -1,6 +1,6 @@
 """Encodings: request bodies in JSON, YAML and protobuf to objects, with bounds and upstream's refusals; objects to YAML and protobuf."""
 
-from kubern.api.codec.body import ACCEPTED, Decoded, decode, decode_any, encode_yaml, media_type
+from kubern.api.codec.body import ACCEPTED, Decoded, decode, decode_any, encode_yaml, media_type, unsupported
 from kubern.api.codec.protobuf import PROTOBUF, Protobuf, encode_watch_event, protobuf
 from kubern.api.codec.protobuf_wire import ProtobufError
 
@@ -16,4 +16,5 @@ __all__ = [
     "encode_yaml",
     "media_type",
     "protobuf",
+    "unsupported",
 ]

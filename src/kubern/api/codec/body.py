@@ -6,6 +6,7 @@ a part, so that decoding may work in place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -68,8 +69,13 @@ def decode_any(body: bytes, content_type: str, kind: str) -> tuple[Any, list[str
         raise BadRequest(said) from error
     except (BodyError, ProtobufError) as error:
         raise _unrecognized(kind, body, str(error)) from error
-    raise UnsupportedMediaType(
-        f"the body of the request was in an unknown format - accepted media types include: {', '.join(ACCEPTED)}"
+    raise unsupported(ACCEPTED)
+
+
+def unsupported(accepted: Sequence[str]) -> UnsupportedMediaType:
+    """Return the refusal of a body that is in none of the encodings `accepted`."""
+    return UnsupportedMediaType(
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
     )
 
 
