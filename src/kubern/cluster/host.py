@@ -17,6 +17,8 @@ _NEEDED = {
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/bin/busybox": "busybox-static",
 }
+NEEDED_ROOM = 100
+"""MB: a new cluster with two nodes and no images but its own takes about 20."""
 _SHARED = (Path("/var/lib/cni"), Path("/run/netns"))
 """Directories outside a cluster's own that nodes need as mount points."""
 
@@ -29,6 +31,17 @@ def missing_for_nodes() -> list[str]:
         package for file, package in _NEEDED.items() if not (Path(file).exists() if "/" in file else shutil.which(file))
     ]
     return [f"missing Debian packages: {' '.join(missing)}"] if missing else []
+
+
+def check_room(folder: Path) -> None:
+    """Raise `RuntimeError` when the disk that `folder` is or will be on has too little room for a new cluster."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(there).free >> 20
+    if free < NEEDED_ROOM:
+        raise RuntimeError(
+            f"only {free} MB are free below {there}, and a cluster needs {NEEDED_ROOM} MB at least; "
+            "make room, or set KUBERN_HOME to a directory on another disk"
+        )
 
 
 def make_shared(marker: Path) -> None:

@@ -46,6 +46,8 @@ def up(cluster: Cluster, settings: Settings, progress: Progress) -> None:
             )
         kubeconfig.check(kubeconfig.users_file())
         fresh = not cluster.exists
+        if fresh:
+            host.check_room(home())
         before = {node.name for node in cluster.nodes() if node.running()} if cluster.exists else set()
         ran = cluster.control_plane_runs()
         cluster.settings = settings

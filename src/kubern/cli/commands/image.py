@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Put an image onto every node, now and whenever a node is added: load an archive, or build one from a Dockerfile."""
     from kubern.cluster.images.build import build
-    from kubern.cluster.images.keep import keep
+    from kubern.cluster.images.keep import keep, running_nodes
     from kubern.cluster.progress import Progress
     from kubern.cluster.running import Cluster
 
@@ -34,7 +34,9 @@ def run(
     with failures_said():
         cluster = Cluster(name)
         if action == "load":
-            with progress.step(f"loading {path.name} onto {len(cluster.nodes())} nodes"):
+            if path.is_dir():
+                raise ValueError(f"{path} is a directory; to build its Dockerfile: kubern image build {path}")
+            with progress.step(f"loading {path.name} onto {len(running_nodes(cluster))} nodes"):
                 names = keep(cluster, path)
         elif action == "build":
             reference = tag or f"localhost/{path.resolve().name.lower()}:latest"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,13 +17,16 @@ from typing import Any
 
 from kubern.cluster.images.archive import write
 from kubern.cluster.images.dockerfile import DockerfileError, Instruction, expand, pairs, parse, words
-from kubern.cluster.images.keep import keep
+from kubern.cluster.images.keep import keep, running_nodes
 from kubern.cluster.images.rootfs import Image
 from kubern.cluster.layout import CONTAINERD_SOCKET
 from kubern.cluster.progress import Progress
 from kubern.cluster.running import Cluster
 
 RUN_SECONDS = 1800
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}")
+"""A name with a tag, as registries define it."""
 
 
 def build(cluster: Cluster, context: Path, dockerfile: Path, reference: str, progress: Progress) -> list[str]:
@@ -32,6 +36,9 @@ def build(cluster: Cluster, context: Path, dockerfile: Path, reference: str, pro
     """
     if ":" not in reference.rpartition("/")[2]:
         reference += ":latest"
+    if not _REFERENCE.fullmatch(reference):
+        raise ValueError(f"--tag {reference!r} is no image name: lower-case letters and digits, as in localhost/app:1")
+    running_nodes(cluster)
     instructions = parse(dockerfile.read_text())
     with tempfile.TemporaryDirectory(prefix="kubern-build-") as folder:
         builder = _Builder(cluster, context.resolve(), Path(folder))
@@ -162,9 +169,8 @@ class _Builder:
             env=environment, capture_output=True, text=True, check=False, timeout=RUN_SECONDS,
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(
-                f"line {instruction.line}: RUN ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}"
-            )
+            said = (done.stderr or done.stdout).strip()[-800:] or "it said nothing"
+            raise RuntimeError(f"line {instruction.line}: RUN ended with {done.returncode}: {said}")
 
     def _copy(self, instruction: Instruction) -> None:
         *patterns, target = words(instruction) or self._expanded(instruction).split()

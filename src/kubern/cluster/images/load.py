@@ -6,6 +6,7 @@ import json
 import subprocess
 import tarfile
 import time
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -43,29 +44,41 @@ def wait_for_containerd(node: Node, timeout: float) -> None:
 
 def load_first_time(node: Node, archives: Path) -> None:
     """Import every archive of the cluster that the node does not have yet."""
-    done = node.paths.root / "images-loaded"
-    known = done.read_text().split("\n") if done.exists() else []
+    known = _loaded(node)
     for archive in sorted(archives.glob("*.tar")):
-        stat = archive.stat()
-        mark = f"{archive.name} {stat.st_size} {stat.st_mtime_ns}"
-        if mark not in known:
+        if _mark(archive) not in known:
             load(node, archive)
-            known.append(mark)
-    done.write_text("\n".join(known))
+            remember(node, archive)
+
+
+def remember(node: Node, archive: Path) -> None:
+    """Note that the node has this archive of the cluster."""
+    (node.paths.root / "images-loaded").write_text("\n".join([*_loaded(node), _mark(archive)]))
+
+
+def _loaded(node: Node) -> list[str]:
+    noted = node.paths.root / "images-loaded"
+    return noted.read_text().split("\n") if noted.exists() else []
+
+
+def _mark(archive: Path) -> str:
+    stat = archive.stat()
+    return f"{archive.name} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def names_in(archive: Path) -> list[str]:
-    """Return the image names that an OCI or Docker archive carries; none for a file that is neither."""
+    """Return the image names that an OCI or Docker archive carries; none for a file that is neither. Raises `OSError`."""
     try:
         with tarfile.open(archive) as tar:
             files = set(tar.getnames())
             index = json.load(_member(tar, "index.json")) if "index.json" in files else {}
             listed = json.load(_member(tar, "manifest.json")) if "manifest.json" in files else []
-    except (tarfile.TarError, ValueError, KeyError):
+        notes = [manifest.get("annotations") or {} for manifest in index.get("manifests") or ()]
+        names = [note["io.containerd.image.name"] for note in notes if "io.containerd.image.name" in note]
+        found = names or [tag for image in listed for tag in image.get("RepoTags") or ()]
+        return found if all(isinstance(name, str) for name in found) else []
+    except (tarfile.TarError, zlib.error, EOFError, ValueError, KeyError, AttributeError, TypeError):
         return []
-    notes = [manifest.get("annotations") or {} for manifest in index.get("manifests") or ()]
-    names = [note["io.containerd.image.name"] for note in notes if "io.containerd.image.name" in note]
-    return names or [tag for image in listed for tag in image.get("RepoTags") or ()]
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
