@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from kubern.api.codec.protobuf_fields import Fields
-from kubern.api.codec.protobuf_messages import Messages
-from kubern.api.codec.protobuf_wire import ProtobufError, delimited, fields
+from kubern.api.codec.protobuf_wire import NOT_TEXT, ProtobufError, delimited, fields
 from kubern.base.json import Obj
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -33,6 +31,10 @@ class Protobuf:
     """The encoding, with everything that was made for the kinds met so far."""
 
     def __init__(self) -> None:
+        # here, so that a start-up does not pay for what the first protobuf body needs
+        from kubern.api.codec.protobuf_fields import Fields
+        from kubern.api.codec.protobuf_messages import Messages
+
         self._fields = Fields()
         self._messages = Messages(self._fields)
 
@@ -50,7 +52,7 @@ class Protobuf:
             why = f'no kind "{kind}" is registered for version "{api_version}"'
             raise UnreadableObject(api_version, kind, why)
         try:
-            return {"kind": kind, "apiVersion": api_version} | self._messages.read(key, raw)
+            return {"kind": kind, "apiVersion": api_version} | self._messages.reader(key)(raw)
         except ProtobufError as error:
             raise UnreadableObject(api_version, kind, str(error)) from error
 
@@ -63,7 +65,7 @@ class Protobuf:
         key = self._fields.key(api_version, kind)
         if not key:
             raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
-        return self._messages.write(key, obj)
+        return self._messages.writer(key)(obj)
 
     def envelope(self, api_version: str, kind: str, message: bytes) -> bytes:
         """Return a message as a body."""
@@ -72,7 +74,7 @@ class Protobuf:
 
     def encode_list(self, api_version: str, kind: str, metadata: Obj, items: Iterable[bytes]) -> bytes:
         """Return a list's body; `kind` is the list's and `items` are messages. Raises `ProtobufError`."""
-        head = delimited(1, self._messages.write("meta.v1.ListMeta", metadata))
+        head = delimited(1, self._messages.writer("meta.v1.ListMeta")(metadata))
         return self.envelope(api_version, kind, head + b"".join([delimited(2, item) for item in items]))
 
 
@@ -105,4 +107,4 @@ def _open(body: bytes) -> tuple[str, str, bytes]:
     try:
         return named.get(1, b"").decode(), named.get(2, b"").decode(), raw
     except UnicodeDecodeError as error:
-        raise ProtobufError("proto: invalid UTF-8 in string") from error
+        raise ProtobufError(NOT_TEXT) from error

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
-_FIELD = re.compile(r"(?:(\w+)=|\+)(\d+)(=|!|\*|\[\]|\{\}\[\]|\{\})?(\S+)")
+_FIELD = r"(?:(\w+)=|\+)(\d+)(=|!|\*|\[\]|\{\}\[\]|\{\})?(\S+)"
 GROUPS = {
     "": "core", "admissionregistration.k8s.io": "admissionregistration", "apps": "apps", "authentication.k8s.io": "authentication",
     "authorization.k8s.io": "authorization", "autoscaling": "autoscaling", "batch": "batch",
@@ -45,7 +45,7 @@ class Fields:
 
     @cached_property
     def _lines(self) -> dict[str, str]:
-        text = (files(__package__) / "protobuf_fields.txt").read_text()
+        text = Path(__file__).with_suffix(".txt").read_text()
         return {key: rest for key, _, rest in (line.partition(" ") for line in text.splitlines())}
 
     def __contains__(self, key: str) -> bool:
@@ -72,7 +72,7 @@ class Fields:
 
 
 def _parse(word: str) -> Field:
-    found = _FIELD.fullmatch(word)
+    found = re.fullmatch(_FIELD, word)
     if found is None:
         raise ValueError(f"no field: {word!r}")
     name, number, mark, of = found.groups()

@@ -13,6 +13,8 @@ from kubern.api.codec.protobuf_fields import Field, Fields
 from kubern.api.codec.protobuf_values import SCALARS, SPECIAL, Value
 from kubern.api.codec.protobuf_wire import (
     BYTES,
+    NOT_TEXT,
+    SHORT,
     TRUNCATED,
     VARINT,
     ProtobufError,
@@ -37,24 +39,22 @@ class Messages:
         self._readers: dict[str, _Reader] = {}
         self._writers: dict[str, _Writer] = {}
 
-    def read(self, key: str, data: bytes) -> Obj:
-        """Return the dict that a message stands for. Raises `ProtobufError`, `KeyError` for an unknown message."""
-        reader = self._readers.get(key)
-        if reader is None:
-            reader = self._readers[key] = _Reader(self, self.table[key])
-        return reader.read(data)
+    def reader(self, key: str) -> Callable[[bytes], Obj]:
+        """Return what reads a message; it raises `ProtobufError`, `KeyError` for an unknown message."""
+        if key not in self._readers:
+            self._readers[key] = _Reader(self, key)
+        return self._readers[key].read
 
-    def write(self, key: str, obj: Obj) -> bytes:
-        """Return the message of a dict. Raises `ProtobufError`, `KeyError` for an unknown message."""
-        writer = self._writers.get(key)
-        if writer is None:
-            writer = self._writers[key] = _Writer(self, self.table[key])
-        return writer.write(obj)
+    def writer(self, key: str) -> Callable[[Obj], bytes]:
+        """Return what writes a message; it raises `ProtobufError`, `KeyError` for an unknown message."""
+        if key not in self._writers:
+            self._writers[key] = _Writer(self, key)
+        return self._writers[key].write
 
     def value(self, of: str) -> Value:
         """Return how a type stands on the wire."""
         known = SCALARS.get(of) or SPECIAL.get(of)
-        return known or Value(BYTES, lambda data: self.read(of, data), lambda obj: self.write(of, obj))
+        return known or Value(BYTES, self.reader(of), self.writer(of))
 
     def names(self, key: str) -> list[str]:
         """Return the JSON keys of a message, those of embedded ones included."""
@@ -65,13 +65,20 @@ class Messages:
 
 
 class _Reader:
-    """Reads one message."""
+    """Reads one message; made ready when the first one comes."""
 
-    def __init__(self, messages: Messages, table: list[Field]) -> None:
+    def __init__(self, messages: Messages, key: str) -> None:
+        self._messages = messages
+        self._key = key
         self._required: Obj = {}
         self._takes: dict[int, Take] = {}
-        self._names = {field.number: field.name for field in table}
-        for field in table:
+        self._names: dict[int, str] = {}
+        self._ready = False
+
+    def _prepare(self) -> None:
+        messages = self._messages
+        for field in messages.table[self._key]:
+            self._names[field.number] = field.name
             value = _extra(messages) if field.mark == "{}[]" else messages.value(field.type)
             wire = BYTES if field.mark.startswith("{}") else value.wire
             self._takes[field.number << 3 | wire] = _take(field, value)
@@ -79,8 +86,11 @@ class _Reader:
                 self._takes[field.number << 3 | BYTES] = _packed(field.name, value)
             if field.mark == "!" and field.type != "y":
                 self._required[field.name] = value.zero
+        self._ready = True
 
     def read(self, data: bytes) -> Obj:
+        if not self._ready:
+            self._prepare()
         out = self._required.copy()
         takes, at, end = self._takes, 0, len(data)
         try:
@@ -107,6 +117,8 @@ class _Reader:
                 take(out, found)
         except IndexError as error:
             raise ProtobufError(TRUNCATED) from error
+        except UnicodeDecodeError as error:
+            raise ProtobufError(NOT_TEXT) from error
         return out
 
     def _pass_over(self, data: bytes, at: int, head: int) -> int:
@@ -148,6 +160,12 @@ def _take(field: Field, value: Value) -> Take:
         if data:
             out[name] = read(data)
 
+    def text(out: Obj, data: bytes) -> None:
+        if data:
+            out[name] = data.decode()
+
+    if field.type == "s" and field.mark in ("", "!"):
+        return text
     if field.mark == "" and (value.plain or field.type == "util.intstr.IntOrString"):
         return scalar
     return {"=": embed, "[]": add, "{}": entry, "{}[]": entry}.get(field.mark, keep)
@@ -194,20 +212,28 @@ def _extra(messages: Messages) -> Value:
 
 
 class _Writer:
-    """Writes one message."""
+    """Writes one message; made ready when the first one comes."""
 
-    def __init__(self, messages: Messages, table: list[Field]) -> None:
+    def __init__(self, messages: Messages, key: str) -> None:
         self._puts: dict[str, Put] = {}
         self._embedded: dict[str, Field] = {}
         self._messages = messages
-        for field in table:
+        self._key = key
+        self._ready = False
+
+    def _prepare(self) -> None:
+        messages = self._messages
+        for field in messages.table[self._key]:
             if field.mark == "=":
                 self._embedded |= dict.fromkeys(messages.names(field.type), field)
             else:
                 value = _extra(messages) if field.mark == "{}[]" else messages.value(field.type)
                 self._puts[field.name] = _put(field, value)
+        self._ready = True
 
     def write(self, obj: Obj) -> bytes:
+        if not self._ready:
+            self._prepare()
         parts: list[bytes] = []
         puts = self._puts
         apart: dict[Field, Obj] = {}
@@ -220,7 +246,7 @@ class _Writer:
             elif name in self._embedded:
                 apart.setdefault(self._embedded[name], {})[name] = value
         for field, inner in apart.items():
-            parts.append(delimited(field.number, self._messages.write(field.type, inner)))
+            parts.append(delimited(field.number, self._messages.writer(field.type)(inner)))
         return b"".join(parts)
 
 
@@ -231,7 +257,11 @@ def _put(field: Field, value: Value) -> Put:
 
     def one(parts: list[bytes], found: Any) -> None:
         data = write(found)
-        parts.append(b"%b%b" % (head, data) if wire == VARINT else b"%b%b%b" % (head, varint(len(data)), data))
+        if wire == VARINT:
+            parts.append(head + data)
+        else:
+            size = len(data)
+            parts.append(head + (varint(size) if size > 127 else SHORT[size]) + data)
 
     def many(parts: list[bytes], found: Any) -> None:
         for item in found:

@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from kubern.api.codec.protobuf_wire import BYTES, VARINT, ProtobufError, delimited, fields, signed, tag, varint
+from kubern.api.codec.protobuf_wire import (
+    BYTES,
+    NOT_TEXT,
+    VARINT,
+    ProtobufError,
+    delimited,
+    fields,
+    signed,
+    tag,
+    varint,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -38,7 +48,7 @@ def _read_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ProtobufError("proto: invalid UTF-8 in string") from error
+        raise ProtobufError(NOT_TEXT) from error
 
 
 def _write_bytes(value: str) -> bytes:

@@ -16,9 +16,11 @@ BYTES: Final = 2
 FIXED32: Final = 5
 
 TRUNCATED: Final = "unexpected EOF"
+NOT_TEXT: Final = "proto: invalid UTF-8 in string"
 _MASK = (1 << 64) - 1
 _LONGEST_VARINT = 10
-_SHORT: Final = tuple(bytes((value,)) for value in range(128))
+SHORT: Final = tuple(bytes((value,)) for value in range(128))
+"""The integers that take one byte."""
 
 
 class ProtobufError(ValueError):
@@ -28,7 +30,7 @@ class ProtobufError(ValueError):
 def varint(value: int) -> bytes:
     """Return an integer of 64 bits; a negative one as its two's complement, in ten bytes."""
     if 0 <= value < 128:
-        return _SHORT[value]
+        return SHORT[value]
     value &= _MASK
     out = bytearray()
     while value > 127:

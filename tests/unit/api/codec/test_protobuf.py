@@ -37,24 +37,81 @@ def message_of(body: bytes) -> bytes:
     return next(value for number, value in fields(body[4:]) if number == 2 and isinstance(value, bytes))
 
 
-def test_what_kubectl_autoscale_sends() -> None:
-    assert protobuf().decode(AUTOSCALER) == {
-        "kind": "HorizontalPodAutoscaler",
-        "apiVersion": "autoscaling/v2",
-        "metadata": {"name": "web", "namespace": "n36"},
-        "spec": {
-            "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"},
-            "minReplicas": 1,
-            "maxReplicas": 3,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
-                }
-            ],
+META = b'\x12\x00\x1a\x03n36"\x00*\x002\x008\x00B\x00'
+"""How Go goes on in an object's metadata after a name: everything else but the namespace is empty."""
+SENT = {
+    "autoscale deployment web --min=1 --max=3 --cpu-percent=50": (
+        AUTOSCALER,
+        {
+            "kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v2", "metadata": {"name": "web", "namespace": "n36"},
+            "spec": {
+                "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}, "minReplicas": 1, "maxReplicas": 3,
+                "metrics": [
+                    {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
+                ],
+            },
+            "status": {"desiredReplicas": 0},  # Go leaves the other zero out
         },
-        "status": {"desiredReplicas": 0},  # Go leaves the other zero out
-    }
+    ),
+    "create secret generic s --from-literal=p=hunter2": (
+        b"k8s\x00\n\x0c\n\x02v1\x12\x06Secret\x12&\n\x14\n\x01s" + META + b"\x12\x0c\n\x01p\x12\x07hunter2\x1a\x00" + ENVELOPE_END,
+        {
+            "kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s", "namespace": "n36"}, "data": {"p": "aHVudGVyMg=="},
+        },
+    ),
+    "create deployment web --image=nginx --replicas=2 --port=80": (
+        b'k8s\x00\n\x15\n\x07apps/v1\x12\nDeployment\x12\xbb\x01\n"\n\x03web' + META + b"Z\n\n\x03app\x12\x03web"
+        b'\x12\x86\x01\x08\x02\x12\x0c\n\n\n\x03app\x12\x03web\x1al\n\x1c\n\x00\x12\x00\x1a\x00"\x00*\x002\x008\x00B\x00Z\n\n'
+        b'\x03app\x12\x03web\x12L\x12.\n\x05nginx\x12\x05nginx*\x002\n\n\x00\x10\x00\x18P"\x00*\x00B\x00j\x00r\x00\x80\x01\x00\x88'
+        b"\x01\x00\x90\x01\x00\xa2\x01\x00\x1a\x002\x00B\x00J\x00R\x00X\x00`\x00h\x00\x82\x01\x00\x8a\x01\x00\x9a\x01\x00\xc2\x01"
+        b'\x00"\x02\n\x00(\x008\x00\x1a\x0c\x08\x00\x10\x00\x18\x00 \x00(\x008\x00' + ENVELOPE_END,
+        {
+            "kind": "Deployment", "apiVersion": "apps/v1",
+            "metadata": {"name": "web", "namespace": "n36", "labels": {"app": "web"}},
+            "spec": {
+                "replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "strategy": {},
+                "template": {
+                    "metadata": {"labels": {"app": "web"}},
+                    "spec": {"containers": [
+                        {"name": "nginx", "image": "nginx", "ports": [{"containerPort": 80}], "resources": {}}
+                    ]},
+                },
+            },
+            "status": {},
+        },
+    ),
+    "create pdb p --selector=app=web --min-available=50%": (
+        b"k8s\x00\n \n\tpolicy/v1\x12\x13PodDisruptionBudget\x12=\n\x14\n\x01p" + META
+        + b"\x12\x19\n\t\x08\x01\x10\x00\x1a\x0350%\x12\x0c\n\n\n\x03app\x12\x03web\x1a\n\x08\x00\x18\x00 \x00(\x000\x00" + ENVELOPE_END,
+        {
+            "kind": "PodDisruptionBudget", "apiVersion": "policy/v1", "metadata": {"name": "p", "namespace": "n36"},
+            "spec": {"minAvailable": "50%", "selector": {"matchLabels": {"app": "web"}}}, "status": {},
+        },
+    ),
+    "create token sa --duration=20m": (
+        b'k8s\x00\n(\n\x18authentication.k8s.io/v1\x12\x0cTokenRequest\x12\x1d\n\x10\n\x00\x12\x00\x1a\x00"\x00*\x002\x008\x00B\x00'
+        b"\x12\x03 \xb0\t\x1a\x04\n\x00\x12\x00" + ENVELOPE_END,
+        {
+            "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {},
+            "spec": {"expirationSeconds": 1200}, "status": {},
+        },
+    ),
+}  # fmt: skip
+"""What kubectl 1.36 posts, and what it stands for."""
+
+
+@pytest.mark.parametrize(("body", "obj"), SENT.values(), ids=SENT)
+def test_what_kubectl_sends(body: bytes, obj: dict[str, Any]) -> None:
+    assert protobuf().decode(body) == obj
+    assert protobuf().decode(protobuf().encode(obj)) == obj
+
+
+@pytest.mark.parametrize("body", [body for body, _ in SENT.values()], ids=SENT)
+def test_a_body_that_was_cut_off_is_refused(body: bytes) -> None:
+    between_fields = {6 + body[5], len(body) - 4, len(body) - 2}
+    for end in set(range(len(body))) - between_fields:
+        with pytest.raises(ProtobufError):
+            protobuf().decode(body[:end])
 
 
 def test_a_watch_frame_holds_an_event_without_envelope_and_an_object_with_one() -> None:
