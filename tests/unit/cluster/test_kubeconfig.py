@@ -94,3 +94,19 @@ def test_a_lock_of_another_program_is_waited_for_and_respected(ours, tmp_path, m
     lock.unlink()
     kubeconfig.merge(path, ours)
     assert not lock.exists()
+
+
+def test_a_file_without_ours_is_not_rewritten(tmp_path):
+    path = tmp_path / "config"
+    path.write_text("# a comment\nclusters: []\n")
+    kubeconfig.remove(path, "ours")
+    assert path.read_text() == "# a comment\nclusters: []\n"
+
+
+def test_the_check_leaves_no_trace_and_says_what_merge_would(tmp_path):
+    kubeconfig.check(tmp_path / "deep" / "config")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("[")
+    for path in (tmp_path / "file", tmp_path / "file" / "config", tmp_path):
+        with pytest.raises(kubeconfig.UnreadableKubeconfig):
+            kubeconfig.check(path)
