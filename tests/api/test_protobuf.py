@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import select
 import shutil
+import subprocess
+import sysconfig
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -32,9 +37,14 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(params=BINARIES)
-def kubectl(api: Any, namespace: str, request: pytest.FixtureRequest) -> Run:
+def binary(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def kubectl(api: Any, namespace: str, binary: str) -> Run:
     def run(*arguments: str, stdin: str = "") -> str:
-        done = api.kubectl("-n", namespace, *arguments, stdin=stdin, binary=request.param)
+        done = api.kubectl("-n", namespace, *arguments, stdin=stdin, binary=binary)
         assert done.returncode == 0, done.stderr
         return str(done.stdout)
 
@@ -107,6 +117,35 @@ def test_kubectl_drains_a_node(api: Any, kubectl: Run, namespace: str) -> None:
         assert api("GET", f"{pods}/web").code == 404
     finally:
         api("DELETE", f"/api/v1/nodes/{node}")
+
+
+def test_kubectl_watches_events(api: Any, namespace: str, binary: str) -> None:
+    reference = {"kind": "Pod", "name": "x", "namespace": namespace}
+    event = {
+        "metadata": {"name": "e"},
+        "involvedObject": reference,
+        "reason": "R",
+        "message": "hello",
+        "type": "Normal",
+    }
+    assert api("POST", f"/api/v1/namespaces/{namespace}/events", event).code == 201
+    program = binary or str(Path(sysconfig.get_path("scripts"), "kubectl"))
+    command = [program, f"--kubeconfig={api.kubeconfig}", "-n", namespace, "events", "--watch"]
+    environment = {**os.environ, "HOME": str(api.kubeconfig.parent)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        try:
+            printed, deadline = b"", time.monotonic() + 20
+            while (
+                b"hello" not in printed
+                and select.select([process.stdout], [], [], max(deadline - time.monotonic(), 0))[0]
+            ):
+                part = os.read(process.stdout.fileno(), 4096)
+                assert part, "kubectl ended"
+                printed += part
+        finally:
+            process.kill()
+    assert b"hello" in printed
 
 
 class Raw:

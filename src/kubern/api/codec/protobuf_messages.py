@@ -265,7 +265,10 @@ def _put(field: Field, value: Value) -> Put:
 
     def many(parts: list[bytes], found: Any) -> None:
         for item in found:
-            one(parts, item)
+            if item is None:  # as Go reads it, the type's zero
+                parts.append(head + b"\x00")
+            else:
+                one(parts, item)
 
     def entries(parts: list[bytes], found: Any) -> None:
         for key, item in found.items():

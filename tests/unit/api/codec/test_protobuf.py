@@ -217,6 +217,17 @@ def test_nulls_and_fields_that_have_no_number_are_left_out() -> None:
     }  # fmt: skip
 
 
+def test_a_null_in_a_list_is_the_types_zero() -> None:
+    obj = {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "spec": {"tolerations": [None], "containers": [{"name": "c", "args": [None]}]},
+    }
+    assert protobuf().decode(protobuf().encode(obj))["spec"] == {
+        "tolerations": [{}], "containers": [{"name": "c", "args": [""]}],
+    }  # fmt: skip
+
+
 def test_a_zero_that_go_writes_into_json_is_there() -> None:
     body = enveloped("v1", "Pod", delimited(2, delimited(2, b"")))
     assert protobuf().decode(body)["spec"]["containers"] == [{"name": ""}]
