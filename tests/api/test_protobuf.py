@@ -7,7 +7,6 @@ import json
 import os
 import re
 import select
-import shutil
 import subprocess
 import sysconfig
 import time
@@ -22,7 +21,13 @@ import pytest
 from kubern.api.codec import PROTOBUF, protobuf
 from kubern.api.codec.protobuf_wire import fields
 
-OLDER = sorted(Path(shutil.which("kubectl") or "/nowhere/kubectl").resolve().parent.glob("kubectl.1.*"))
+OLDER = sorted(
+    {
+        found
+        for folder in os.environ.get("PATH", "").split(":")
+        for found in (Path(folder) / "kubectl").resolve().parent.glob("kubectl.1.*")
+    }
+)
 """Older kubectls, where the machine's own has some beside it."""
 LATEST = [binary for binary in OLDER if re.fullmatch(r"kubectl\.1\.3[2-5]", binary.name)][-1:]
 BINARIES = [

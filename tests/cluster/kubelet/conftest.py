@@ -200,7 +200,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         await _import(node, root / "base.tar")
         yield bench
     finally:
-        node.remove()
+        node.kill()
         remove_cluster_cgroup(cluster)
         await api.close()
         await server.close()
