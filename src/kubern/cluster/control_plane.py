@@ -40,6 +40,8 @@ from kubern.store.embedded import EmbeddedStore
 log = logging.getLogger(__name__)
 
 FABRIC_PORT = 6443
+LAST_ANSWERS = 0.5
+"""Seconds for answers on their way when the server ends. Nodes that ended before it leave connections whose far end never says goodbye."""
 RENEW_EVERY = 12 * 3600.0
 
 
@@ -115,7 +117,7 @@ async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
         # who calls meanwhile waits in the sockets' backlog, and finds roles and caches complete
         await api.start()
         server = await serve(api.handler, sockets, tls=tls, clock=machine.clock)
-        opened.push_async_callback(server.close)
+        opened.push_async_callback(server.close, LAST_ANSWERS)
         opened.push_async_callback(api.close)
         log.info("serving on https://127.0.0.1:%d", settings.api_port)
         yield api.handler

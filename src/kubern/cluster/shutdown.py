@@ -23,7 +23,8 @@ def _stop(cluster: Cluster, progress: Progress, grace: float) -> None:
     with progress.step("stopping the nodes"), ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda node: node.stop(grace=grace), cluster.nodes()))
     with progress.step("stopping the control plane"):
-        processes.stop(cluster.layout.processes, CONTROL_PLANE, grace=10)
+        # what is not kept needs no tidy end
+        processes.stop(cluster.layout.processes, CONTROL_PLANE, grace=10 if grace else 0)
     fabric.delete_namespace(fabric.fabric_namespace(cluster.settings.name))
     remove_cluster_cgroup(cluster.settings.name)
 
