@@ -206,7 +206,11 @@ async def test_limits_reach_the_kernel(bench: Bench) -> None:
 async def test_users_groups_and_what_they_may(bench: Bench) -> None:
     pod = bench.pod(
         {
-            "command": ["sh", "-c", "id; touch /x; touch /v/y && stat -c %g /v/y; grep NoNewPrivs /proc/self/status"],
+            "command": [
+                "sh",
+                "-c",
+                "exec 2>&1; id; touch /x; touch /v/y && stat -c %g /v/y; grep NoNewPrivs /proc/self/status",
+            ],
             "securityContext": {"readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False},
             "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}],
         },
