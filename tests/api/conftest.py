@@ -12,7 +12,7 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -167,37 +167,81 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("pki"))
 
 
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Api]:
-    directory = tmp_path_factory.mktemp("apiserver")
-    serving = authority.issue("serving", "kube-apiserver", server=True)
-    signing = directory / "sa.key"
-    signing.write_bytes(_private(ec.generate_private_key(ec.SECP256R1())))
-    admin = authority.issue("admin", "admin", ("system:masters",))
-    command = [
-        sys.executable, "-m", "kubern", "apiserver", "--secure-port=0", "--bind-address=127.0.0.1", f"--data-dir={directory}",
-        f"--tls-cert-file={serving[0]}", f"--tls-private-key-file={serving[1]}", f"--client-ca-file={authority.file}",
-        f"--service-account-signing-key-file={signing}", f"--service-account-key-file={signing}",
-    ]  # fmt: skip
-    log = directory / "log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("serving on "), log.read_text()
+class Apiserver:
+    """A kubern apiserver process of a test's own: `start` it, `kill` it, start it again on the same data and port."""
+
+    def __init__(self, directory: Path, authority: Authority, *flags: str) -> None:
+        serving = authority.issue("serving", "kube-apiserver", server=True)
+        self.authority, self.log, self.port = authority, directory / "log", 0
+        self.admin = authority.issue("admin", "admin", ("system:masters",))
+        self._directory = directory
+        signing = directory / "sa.key"
+        signing.write_bytes(_private(ec.generate_private_key(ec.SECP256R1())))
+        self.command = [
+            sys.executable, "-m", "kubern", "apiserver", "--bind-address=127.0.0.1", f"--data-dir={directory}",
+            f"--tls-cert-file={serving[0]}", f"--tls-private-key-file={serving[1]}", f"--client-ca-file={authority.file}",
+            f"--service-account-signing-key-file={signing}", f"--service-account-key-file={signing}", *flags,
+        ]  # fmt: skip
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Api:
+        """Start the process and wait until it is ready."""
+        with self.log.open("a") as errors:
+            command = [*self.command, f"--secure-port={self.port}"]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("serving on "), self.log.read_text()
         url = line.split()[-1]
-        server = Api(url, authority.file, *admin, kubeconfig(directory, url, authority.file, *admin))
+        self.port = int(url.rpartition(":")[2])
+        file = kubeconfig(self._directory, url, self.authority.file, *self.admin)
+        server = Api(url, self.authority.file, *self.admin, file)
         deadline = time.monotonic() + START_LIMIT
         while server("GET", "/readyz").code != 200:
-            assert time.monotonic() < deadline, log.read_text()
-        yield server
+            assert time.monotonic() < deadline, self.log.read_text()
+        return server
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        assert self.process is not None
+        self.process.kill()
+        self.stop()
+
+    def stop(self) -> int:
+        """End the process, if it runs, and return its code."""
+        if self.process is None:
+            return 0
+        self.process.terminate()
+        code = self.process.wait(20)
+        if self.process.stdout:
+            self.process.stdout.close()
+        self.process = None
+        return code
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Api]:
+    apiserver = Apiserver(tmp_path_factory.mktemp("apiserver"), authority)
+    try:
+        yield apiserver.start()
     finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close() if process.stdout else None
-    assert process.returncode == 0, log.read_text()
-    assert " E " not in log.read_text(), log.read_text()
+        code = apiserver.stop()
+    assert code == 0, apiserver.log.read_text()
+    assert " E " not in apiserver.log.read_text(), apiserver.log.read_text()
+
+
+@pytest.fixture
+def own_apiserver(tmp_path: Path, authority: Authority) -> Iterator[Callable[..., Apiserver]]:
+    """Make apiservers with flags and data of the test's own; they are ended after it."""
+    made: list[Apiserver] = []
+
+    def make(*flags: str, directory: Path = tmp_path) -> Apiserver:
+        made.append(Apiserver(directory, authority, *flags))
+        return made[-1]
+
+    yield make
+    for apiserver in made:
+        apiserver.stop()
 
 
 @pytest.fixture

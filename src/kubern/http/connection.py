@@ -19,6 +19,7 @@ from kubern.http.heads import GZIP_FROM, Heads, accepts_gzip, compressed, error_
 from kubern.http.limits import Limits
 from kubern.http.parser import BadMessage, Parsed, RequestParser
 from kubern.http.streaming import ChunkedWriter
+from kubern.http.tls import certificate_of
 from kubern.http.websocket import WebSocket, accept_head
 
 log = logging.getLogger(__name__)
@@ -78,9 +79,9 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             return
         tls = transport.get_extra_info("ssl_object")
-        certificate = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+        certificate, refused = certificate_of(tls) if tls is not None else (b"", "")
         address = transport.get_extra_info("peername")
-        peer = Peer(address[0] if isinstance(address, tuple) else "", certificate, None, {})
+        peer = Peer(address[0] if isinstance(address, tuple) else "", certificate, None, {}, refused)
         self._parser = RequestParser(self._host.limits, peer)
         self._head = self._host.heads.head
         self.deadline = self._host.loop.time() + self._host.limits.idle_timeout

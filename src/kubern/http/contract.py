@@ -23,6 +23,8 @@ class Peer(NamedTuple):
     user: Any = None
     memo: dict[str, Any] | None = None
     """Per-connection scratch space, for what is worth computing once a connection (the user of a certificate)."""
+    refused_certificate: str = ""
+    """Why the certificate that the client showed does not verify; `certificate` is empty then."""
 
 
 class Request(NamedTuple):

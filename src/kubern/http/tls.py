@@ -6,14 +6,16 @@ import logging
 import ssl
 from pathlib import Path
 
+from kubern.http import tls_verification
+
 log = logging.getLogger(__name__)
 
 
 class ServerTls:
     """The TLS side of a server. `context` stays the same object; `reload_if_changed` renews what it presents.
 
-    Clients may present a certificate (it must then verify against `client_ca`) or none, so that tokens work. TLS 1.2 and newer;
-    ALPN offers http/1.1.
+    Clients may present a certificate or none, so that tokens work. One that does not verify against `client_ca` does not end the
+    handshake: `certificate_of` tells what is wrong with it, and the handler answers 401. TLS 1.2 and newer; ALPN offers http/1.1.
     """
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
@@ -35,6 +37,7 @@ class ServerTls:
         if self._client_ca is not None:
             context.verify_mode = ssl.CERT_OPTIONAL
             context.load_verify_locations(cafile=str(self._client_ca))
+            tls_verification.tolerate_unverified(context)
         return context
 
     def _stamp(self) -> tuple[tuple[int, int, int], ...]:
@@ -58,6 +61,15 @@ class ServerTls:
         self._loaded = stamp
         log.info("the serving certificate %s was reloaded", self._certificate)
         return True
+
+
+def certificate_of(tls: ssl.SSLObject) -> tuple[bytes, str]:
+    """Return a connection's verified client certificate (DER; empty: none), or why the one that was shown does not verify."""
+    certificate = tls.getpeercert(binary_form=True)
+    if not certificate:
+        return b"", ""
+    refused = tls_verification.refusal(tls)
+    return (b"", refused) if refused else (certificate, "")
 
 
 def client_context(

@@ -53,7 +53,7 @@ class Event(NamedTuple):
     previous: KeyValue | None
 
 
-class StoreError(Exception):
+class StoreError(RuntimeError):
     """The store cannot do what was asked; nothing was changed."""
 
 

@@ -9,6 +9,7 @@ import ssl
 import pytest
 from cryptography import x509
 
+from kubern.http import tls_verification
 from kubern.http.contract import Response
 from kubern.http.tls import ServerTls, client_context
 
@@ -38,7 +39,24 @@ async def test_a_client_without_a_certificate_is_served(start, connect, recorder
     assert client.writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
 
 
-async def test_a_certificate_of_another_ca_is_refused(start, connect, recorder, pki, tmp_path, caplog):
+async def test_a_certificate_of_another_ca_is_told_to_the_handler_and_not_trusted(
+    start, connect, recorder, pki, tmp_path
+):
+    (tmp_path / "other").mkdir()
+    other = type(pki)(tmp_path / "other")
+    server = await start(recorder, tls=ServerTls(*pki.pair("server"), pki.ca))
+    client = await connect(server, ssl=client_context(pki.ca, *other.pair("mallory")), server_hostname="127.0.0.1")
+    client.send(GET)
+    assert (await client.answer())[0] == 200
+    peer = recorder.requests[0].peer
+    assert peer.certificate == b""
+    assert peer.refused_certificate == "unable to verify the first certificate"
+
+
+async def test_without_openssls_functions_a_certificate_of_another_ca_ends_the_handshake(
+    start, connect, recorder, pki, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(tls_verification, "_library", lambda: None)
     (tmp_path / "other").mkdir()
     other = type(pki)(tmp_path / "other")
     server = await start(recorder, tls=ServerTls(*pki.pair("server"), pki.ca))

@@ -37,8 +37,10 @@ class Certificates:
         self._clock = clock
 
     def __call__(self, request: Request) -> User | None:
-        """Return who the connection's certificate speaks of. Raises `Unauthorized` when it has expired."""
+        """Return who the connection's certificate speaks of. Raises `Unauthorized` when it does not verify or has expired."""
         peer = request.peer
+        if peer.refused_certificate:
+            raise Unauthorized(f"x509: {peer.refused_certificate}")
         if not peer.certificate:
             return None
         held = peer.memo.get(_MEMO) if peer.memo is not None else None

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kubern.cli.command import Command
+from kubern.cli.failure import failures_said
 
 
 def run(
@@ -54,27 +55,28 @@ def run(
     from kubern.apiserver.command import Listen, parse_duration, parse_port_range, parse_runtime_config, run_apiserver
     from kubern.apiserver.config import Config
 
-    config = Config(
-        advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),
-        secure_port=secure_port,
-        service_cluster_ip_range=service_cluster_ip_range,
-        service_node_port_range=parse_port_range(service_node_port_range),
-        runtime_config=parse_runtime_config(runtime_config),
-        event_ttl=parse_duration(event_ttl),
-        client_ca_file=client_ca_file,
-        token_auth_file=token_auth_file,
-        anonymous_auth=anonymous_auth,
-        authorization_mode=tuple(filter(None, authorization_mode.split(","))),
-        service_account_key_files=tuple(service_account_key_file or ()),
-        service_account_signing_key_file=service_account_signing_key_file,
-        service_account_issuer=service_account_issuer,
-        api_audiences=tuple(filter(None, api_audiences.split(","))),
-        kubelet_client_certificate=kubelet_client_certificate,
-        kubelet_client_key=kubelet_client_key,
-        kubelet_certificate_authority=kubelet_certificate_authority,
-        disable_admission_plugins=frozenset(filter(None, disable_admission_plugins.split(","))),
-    )
-    run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir))
+    with failures_said():
+        config = Config(
+            advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),
+            secure_port=secure_port,
+            service_cluster_ip_range=service_cluster_ip_range,
+            service_node_port_range=parse_port_range(service_node_port_range),
+            runtime_config=parse_runtime_config(runtime_config),
+            event_ttl=parse_duration(event_ttl),
+            client_ca_file=client_ca_file,
+            token_auth_file=token_auth_file,
+            anonymous_auth=anonymous_auth,
+            authorization_mode=tuple(filter(None, authorization_mode.split(","))),
+            service_account_key_files=tuple(service_account_key_file or ()),
+            service_account_signing_key_file=service_account_signing_key_file,
+            service_account_issuer=service_account_issuer,
+            api_audiences=tuple(filter(None, api_audiences.split(","))),
+            kubelet_client_certificate=kubelet_client_certificate,
+            kubelet_client_key=kubelet_client_key,
+            kubelet_certificate_authority=kubelet_certificate_authority,
+            disable_admission_plugins=frozenset(filter(None, disable_admission_plugins.split(","))),
+        )
+        run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir))
 
 
 COMMAND = Command("apiserver", run, group="Components")
