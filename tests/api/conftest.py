@@ -44,8 +44,10 @@ class Authority:
         self.file = directory / "ca.crt"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, age: datetime.timedelta = datetime.timedelta()
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC) - age
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -56,14 +58,17 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=1))
         )
 
-    def issue(self, file: str, name: str, groups: tuple[str, ...] = (), *, server: bool = False) -> tuple[Path, Path]:
-        """Return the files of a new certificate and its key."""
+    def issue(
+        self, file: str, name: str, groups: tuple[str, ...] = (), *, server: bool = False,
+        age: datetime.timedelta = datetime.timedelta(),
+    ) -> tuple[Path, Path]:  # fmt: skip
+        """Return the files of a certificate, made `age` ago for a day, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = (
-            self._builder(subject, key.public_key())
+            self._builder(subject, key.public_key(), age)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .add_extension(_usage(sign=False), critical=True)

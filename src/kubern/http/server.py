@@ -31,6 +31,9 @@ _BACKLOG = 1024
 class CannotListen(OSError):
     """The address cannot be served on; the message says which and why."""
 
+    def __str__(self) -> str:
+        return str(self.strerror)
+
 
 class Server:
     """A running server. Made by `serve`."""
