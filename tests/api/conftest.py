@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import ssl
@@ -105,6 +106,8 @@ class Api:
 
     def __init__(self, url: str, ca: Path, certificate: Path, key: Path, kubeconfig: Path) -> None:
         self.url, self.ca, self.certificate, self.key, self.kubeconfig = url, ca, certificate, key, kubeconfig
+        self.binary = str(Path(sysconfig.get_path("scripts"), "kubectl"))
+        """The kubectl that `kubectl` runs; the fixture `kubectl_minor` changes it."""
         self.tls = ssl.create_default_context(cafile=str(ca))
         self.tls.load_cert_chain(certificate, key)
 
@@ -127,11 +130,9 @@ class Api:
         request = urllib.request.Request(self.url + path, headers=headers or {})
         return urllib.request.urlopen(request, context=self.tls, timeout=timeout)
 
-    def kubectl(
-        self, *arguments: str, stdin: str = "", timeout: float = 30, binary: str = ""
-    ) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *arguments: str, stdin: str = "", timeout: float = 30) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator."""
-        command = [binary or str(Path(sysconfig.get_path("scripts"), "kubectl")), f"--kubeconfig={self.kubeconfig}"]
+        command = [self.binary, f"--kubeconfig={self.kubeconfig}"]
         environment = {**os.environ, "HOME": str(self.kubeconfig.parent)}
         return subprocess.run(
             [*command, *arguments],
@@ -259,3 +260,30 @@ def namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
     assert account.code == 201, account.body
     yield name
     api("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def other_kubectl() -> str:
+    """kubectl of another minor version than the product's own, from a lock file beside this one; installed once."""
+    lock = Path(__file__).with_name("other-kubectl.lock")
+    directory = Path(sys.prefix, "other-kubectl", hashlib.sha256(lock.read_bytes()).hexdigest()[:12])
+    if not directory.exists():
+        half = directory.with_name(f"{directory.name}.{os.getpid()}")
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*install, "--require-hashes", f"--target={half}", f"--requirement={lock}"], check=True)
+        half.rename(directory)
+    return str(directory / "bin" / "kubectl")
+
+
+@pytest.fixture(params=["1.36", "1.37"])
+def kubectl_minor(api: Api, other_kubectl: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Let `api.kubectl` run kubectl of this minor version, and see that it is that."""
+    own = api.binary
+    if request.param != "1.36":
+        api.binary = other_kubectl
+    try:
+        said = json.loads(api.kubectl("version", "--client", "-o", "json").stdout)["clientVersion"]["gitVersion"]
+        assert said.startswith(f"v{request.param}.")
+        yield request.param
+    finally:
+        api.binary = own

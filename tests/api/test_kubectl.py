@@ -1,4 +1,4 @@
-"""kubectl, unmodified, against a real apiserver process."""
+"""kubectl at two minor versions, unmodified, against a real apiserver process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+
+pytestmark = pytest.mark.usefixtures("kubectl_minor")
 
 POD = {
     "apiVersion": "v1",
@@ -109,3 +111,46 @@ def test_describe_reads_events(api: Any, namespace: str) -> None:
     described = run(api, "-n", namespace, "describe", "pod", "web")
     assert "Image:" in described
     assert "Events:" in described
+
+
+def test_diff_shows_what_apply_would_change(api: Any, namespace: str) -> None:
+    apply = ("-n", namespace, "apply", "-f", "-")
+    run(api, *apply, stdin=deployment(1, "web:1"))
+    done = api.kubectl("-n", namespace, "diff", "-f", "-", stdin=deployment(2, "web:1"))
+    assert done.returncode == 1, done.stderr
+    assert "-  replicas: 1\n+  replicas: 2\n" in done.stdout
+    assert run(api, "-n", namespace, "diff", "-f", "-", stdin=deployment(1, "web:1")) == ""
+
+
+def test_replace_needs_the_version_that_is_stored(api: Any, namespace: str) -> None:
+    run(api, "-n", namespace, "create", "configmap", "one", "--from-literal=a=b")
+    stored = json.loads(run(api, "-n", namespace, "get", "configmap", "one", "-o", "json"))
+    stored["data"]["a"] = "c"
+    assert run(api, "replace", "-f", "-", stdin=json.dumps(stored)) == "configmap/one replaced\n"
+    done = api.kubectl("replace", "-f", "-", stdin=json.dumps(stored))
+    assert 'Operation cannot be fulfilled on configmaps "one": the object has been modified' in done.stderr
+
+
+def test_patch_in_each_of_its_forms(api: Any, namespace: str) -> None:
+    run(api, "-n", namespace, "create", "-f", "-", stdin=deployment(1, "web:1"))
+    patch = ("-n", namespace, "patch", "deploy/web")
+    run(api, *patch, "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"side:2"}]}}}}')
+    run(api, *patch, "--type=merge", "-p", '{"spec":{"replicas":5}}')
+    run(api, *patch, "--type=json", "-p", '[{"op":"add","path":"/metadata/labels","value":{"x":"y"}}]')
+    got = json.loads(run(api, "-n", namespace, "get", "deploy/web", "-o", "json"))
+    assert [c["image"] for c in got["spec"]["template"]["spec"]["containers"]] == ["web:1", "side:2"]
+    assert (got["spec"]["replicas"], got["metadata"]["labels"]) == (5, {"x": "y"})
+
+
+def test_can_i_answers_for_another_user(api: Any, namespace: str) -> None:
+    assert run(api, "auth", "can-i", "create", "pods", "-n", namespace) == "yes\n"
+    done = api.kubectl("auth", "can-i", "create", "pods", "-n", namespace, "--as=jane")
+    assert (done.returncode, done.stdout) == (1, "no\n")
+    run(api, "-n", namespace, "create", "rolebinding", "edits", "--clusterrole=edit", "--user=jane")
+    assert run(api, "auth", "can-i", "create", "pods", "-n", namespace, "--as=jane") == "yes\n"
+    assert "admin" in run(api, "auth", "whoami")
+
+
+def test_create_token_is_known_by_the_server(api: Any, namespace: str) -> None:
+    token = run(api, "-n", namespace, "create", "token", "default").strip()
+    assert token.count(".") == 2

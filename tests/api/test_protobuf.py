@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import select
 import subprocess
-import sysconfig
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,35 +18,13 @@ import pytest
 from kubern.api.codec import PROTOBUF, protobuf
 from kubern.api.codec.protobuf_wire import fields
 
-OLDER = sorted(
-    {
-        found
-        for folder in os.environ.get("PATH", "").split(":")
-        for found in (Path(folder) / "kubectl").resolve().parent.glob("kubectl.1.*")
-    }
-)
-"""Older kubectls, where the machine's own has some beside it."""
-LATEST = [binary for binary in OLDER if re.fullmatch(r"kubectl\.1\.3[2-5]", binary.name)][-1:]
-BINARIES = [
-    pytest.param("", id="1.36"),
-    pytest.param(
-        str(LATEST[0]) if LATEST else "",
-        id="older",
-        marks=pytest.mark.skipif(not LATEST, reason="no kubectl between 1.32 and 1.35 on this machine"),
-    ),
-]
 Run = Callable[..., str]
 
 
-@pytest.fixture(params=BINARIES)
-def binary(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def kubectl(api: Any, namespace: str, binary: str) -> Run:
+def kubectl(api: Any, namespace: str, kubectl_minor: str) -> Run:
     def run(*arguments: str, stdin: str = "") -> str:
-        done = api.kubectl("-n", namespace, *arguments, stdin=stdin, binary=binary)
+        done = api.kubectl("-n", namespace, *arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return str(done.stdout)
 
@@ -124,7 +99,7 @@ def test_kubectl_drains_a_node(api: Any, kubectl: Run, namespace: str) -> None:
         api("DELETE", f"/api/v1/nodes/{node}")
 
 
-def test_kubectl_watches_events(api: Any, namespace: str, binary: str) -> None:
+def test_kubectl_watches_events(api: Any, namespace: str, kubectl_minor: str) -> None:
     reference = {"kind": "Pod", "name": "x", "namespace": namespace}
     event = {
         "metadata": {"name": "e"},
@@ -134,7 +109,7 @@ def test_kubectl_watches_events(api: Any, namespace: str, binary: str) -> None:
         "type": "Normal",
     }
     assert api("POST", f"/api/v1/namespaces/{namespace}/events", event).code == 201
-    program = binary or str(Path(sysconfig.get_path("scripts"), "kubectl"))
+    program = api.binary
     command = [program, f"--kubeconfig={api.kubeconfig}", "-n", namespace, "events", "--watch"]
     environment = {**os.environ, "HOME": str(api.kubeconfig.parent)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
