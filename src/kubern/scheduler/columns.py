@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kubern.base.json import Obj
+from kubern.scheduler.podinfo import PodInfo
+from kubern.scheduler.relations import Relations
 from kubern.scheduler.requests import PodRequests, amounts
 
 Mask = npt.NDArray[np.bool_]
@@ -37,14 +39,15 @@ class Columns:
         self.present: Mask = np.zeros(0, np.bool_)
         self.ports: list[dict[tuple[str, str, int], int]] = []
         """Host ports in use by row: (protocol, ip, port) to how many pods hold it."""
-        self.replicas: dict[str, dict[int, int]] = {}
-        """Uid of a controller to how many of its pods are on each row that has any."""
+        self.on: list[dict[str, PodInfo]] = []
+        """The pods on each row, by uid."""
+        self.relations = Relations()
         self.images: dict[str, dict[int, int]] = {}
         """Image name to its size in bytes by row."""
         self.epoch = 0
         self._free: list[int] = []
-        self._pods: dict[str, tuple[str, PodRequests]] = {}
-        self._strays: dict[str, dict[str, PodRequests]] = {}
+        self._where: dict[str, int] = {}
+        self._strays: dict[str, dict[str, PodInfo]] = {}
         self._memo: dict[Hashable, Any] = {}
 
     # nodes
@@ -58,16 +61,19 @@ class Columns:
             self.rows[name] = row
             self.present[row] = True
             self._forget()
-            for uid, requests in self._strays.pop(name, {}).items():
-                self.add_pod(uid, name, requests)
+            for info in self._strays.pop(name, {}).values():
+                self.add_pod(info, name)
         elif _placement(self.nodes[row] or {}) != _placement(node):
             self._forget()
-        self._index_images(row, self.nodes[row] or {}, node)
-        self.nodes[row] = node
-        allocatable = amounts((node.get("status") or {}).get("allocatable") or {})
+        before, self.nodes[row] = self.nodes[row] or {}, node
+        self._index_images(row, before, node)
+        quantities = (node.get("status") or {}).get("allocatable") or {}
+        if before and (before.get("status") or {}).get("allocatable") == quantities:
+            return
+        allocatable = amounts(quantities)
         self.allocatable[row] = 0
         for resource, amount in allocatable.items():
-            column = self._column(resource)
+            column = self.column(resource)
             self.allocatable[row, column] = amount
 
     def remove_node(self, name: str) -> None:
@@ -75,10 +81,9 @@ class Columns:
         row = self.rows.get(name)
         if row is None:
             return
-        for uid, (node, requests) in list(self._pods.items()):
-            if node == name:
-                self.remove_pod(uid)
-                self._strays.setdefault(name, {})[uid] = requests
+        for info in list(self.on[row].values()):
+            self.remove_pod(info.uid)
+            self._strays.setdefault(name, {})[info.uid] = info
         del self.rows[name]
         self._index_images(row, self.nodes[row] or {}, {})
         self.present[row] = False
@@ -100,63 +105,61 @@ class Columns:
 
     # pods
 
-    def add_pod(self, uid: str, node: str, requests: PodRequests) -> None:
-        """Count a pod that runs, or is about to run, on `node`; the same pod counts once."""
-        if uid in self._pods:
-            if self._pods[uid] == (node, requests):
-                return
-            self.remove_pod(uid)
+    def add_pod(self, info: PodInfo, node: str) -> None:
+        """Count a pod that runs, or is about to run, on `node`; the same pod counts once, in its newest form."""
         row = self.rows.get(node)
+        if info.uid in self._where:
+            held = self.on[self._where[info.uid]][info.uid]
+            if row == self._where[info.uid] and held.counts_like(info):
+                self.on[row][info.uid] = info
+                return
+            self.remove_pod(info.uid)
         if row is None:
-            self._strays.setdefault(node, {})[uid] = requests
+            self._strays.setdefault(node, {})[info.uid] = info
             return
-        self._pods[uid] = (node, requests)
-        self._count(row, requests, 1)
+        self._where[info.uid] = row
+        self.on[row][info.uid] = info
+        self._count(row, info.requests, 1)
+        self.relations.change(info, row, 1)
 
     def remove_pod(self, uid: str) -> None:
         """Stop counting a pod; nothing happens when it was not counted."""
-        held = self._pods.pop(uid, None)
-        if held is not None:
-            self._count(self.rows[held[0]], held[1], -1)
+        row = self._where.pop(uid, None)
+        if row is not None:
+            info = self.on[row].pop(uid)
+            self._count(row, info.requests, -1)
+            self.relations.change(info, row, -1)
             return
         for pods in self._strays.values():
             pods.pop(uid, None)
 
+    def refresh(self, pod: Obj) -> None:
+        """Take over a pod's newest object, which counts like the one before."""
+        uid = pod["metadata"]["uid"]
+        row = self._where.get(uid)
+        if row is not None:
+            self.on[row][uid].pod = pod
+
+    def where(self, uid: str) -> int | None:
+        """Return the row that a pod counts on."""
+        return self._where.get(uid)
+
     def _count(self, row: int, requests: PodRequests, sign: int) -> None:
         for resource, amount in requests.amounts:
             # the column first: making a new one replaces the array
-            column = self._column(resource)
+            column = self.column(resource)
             self.requested[row, column] += sign * amount
         self.requested[row, PODS] += sign
         self.nonzero[row, CPU] += sign * requests.nonzero_cpu
         self.nonzero[row, MEMORY] += sign * requests.nonzero_memory
-        if requests.owner:
-            self._count_replica(requests.owner, row, sign)
-        used = self.ports[row]
-        for port in requests.ports:
-            used[port] = used.get(port, 0) + sign
-            if not used[port]:
-                del used[port]
-
-    def _count_replica(self, owner: str, row: int, sign: int) -> None:
-        held = self.replicas.setdefault(owner, {})
-        held[row] = held.get(row, 0) + sign
-        if not held[row]:
-            del held[row]
-        if not held:
-            del self.replicas[owner]
+        if requests.ports:
+            used = self.ports[row]
+            for port in requests.ports:
+                used[port] = used.get(port, 0) + sign
+                if not used[port]:
+                    del used[port]
 
     # columns and rows
-
-    def vector(self, requests: PodRequests) -> Amounts:
-        """Return what a pod asks for as one row, a pod's own slot included."""
-        for resource, _ in requests.amounts:
-            self._column(resource)
-        row = np.zeros(len(self.resources), np.int64)
-        for resource, amount in requests.amounts:
-            row[self.resources[resource]] = amount
-        row[PODS] = 1
-        return row
 
     def memo(self, question: Hashable, answer: Callable[[], Any]) -> Any:
         """Return `answer()`, remembered under `question` until a node's labels or taints change."""
@@ -175,7 +178,8 @@ class Columns:
         self.epoch += 1
         self._memo.clear()
 
-    def _column(self, resource: str) -> int:
+    def column(self, resource: str) -> int:
+        """Return the column of a resource; one that no node and no pod has named yet is made."""
         column = self.resources.get(resource)
         if column is None:
             column = self.resources[resource] = len(self.resources)
@@ -193,6 +197,8 @@ class Columns:
             self.present = np.concatenate((self.present, np.zeros(_GROW, np.bool_)))
             self.nodes += [None] * _GROW
             self.ports += [{} for _ in range(_GROW)]
+            self.on += [{} for _ in range(_GROW)]
+            self.relations.resize(first + _GROW)
             self._free = list(range(first + _GROW - 1, first - 1, -1))
         return self._free.pop()
 

@@ -20,54 +20,70 @@ class Placed(NamedTuple):
 
 
 class Unplaced(NamedTuple):
-    """No node fits: upstream's message, and the events that may change that."""
+    """No node fits: upstream's message, the plug-ins that refused, and which nodes other pods' end might open."""
 
     message: str
-    events: frozenset[str]
+    refused_by: tuple[Plugin, ...]
+    helpable: Mask | None = None
+
+
+class Filtered(NamedTuple):
+    """Which nodes are left, and who refused the others (each node once: by the first plug-in that did)."""
+
+    feasible: Mask
+    refused: list[tuple[Plugin, list[Refusal]]]
 
 
 def schedule(cycle: Cycle, plugins: Sequence[Plugin], chance: random.Random) -> Placed | Unplaced:
     """Run the filters, then the scores of what is left, and choose among the best."""
     columns = cycle.columns
-    feasible = columns.present.copy()
-    if not feasible.any():
-        return Unplaced("no nodes available to schedule pods", frozenset({"Node/Add"}))
-    refused: list[tuple[Plugin, list[Refusal]]] = []
+    if not columns.rows:
+        return Unplaced("no nodes available to schedule pods", ())
     for plugin in plugins:
-        if plugin.filter is None:
-            continue
-        refusals = plugin.filter(cycle)
-        # a node that an earlier plug-in refused is that plug-in's: upstream stops at the first refusal of a node
-        mine = [Refusal(r.nodes & feasible, r.reason, r.lasting) for r in refusals]
-        mine = [r for r in mine if r.nodes.any()]
-        if mine:
-            refused.append((plugin, mine))
-            for refusal in mine:
-                feasible &= ~refusal.nodes
+        reason = plugin.pre_filter(cycle) if plugin.pre_filter else ""
+        if reason:
+            return Unplaced(f"0/{len(columns.rows)} nodes are available: {reason}.", (plugin,))
+    feasible, refused = filtered(cycle, plugins)
     rows = np.flatnonzero(feasible)
     if not len(rows):
         return _unplaced(cycle, refused)
     if len(rows) == 1:
         return Placed(_name(cycle, int(rows[0])), {})
-    return _best(cycle, plugins, feasible, rows, chance)
-
-
-def _best(
-    cycle: Cycle,
-    plugins: Sequence[Plugin],
-    feasible: Mask,
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-    chance: random.Random,
-) -> Placed:
-    scores: dict[str, Scores] = {}
-    for plugin in plugins:
-        if plugin.score is not None:
-            raw = plugin.score(cycle, feasible)
-            scores[plugin.name] = (plugin.normalize(raw, feasible) if plugin.normalize else raw) * plugin.weight
-    total = np.sum(list(scores.values()), axis=0) if scores else np.zeros(len(cycle.columns.nodes))
-    top = rows[total[rows] == total[rows].max()]
+    scores = scored(cycle, plugins, feasible)
+    total = np.sum(list(scores.values()), axis=0) if scores else np.zeros(len(columns.nodes))
+    best = total[rows]
+    top = rows[best == best.max()]
     row = int(top[chance.randrange(len(top))])
     return Placed(_name(cycle, row), {name: float(each[row]) for name, each in scores.items()})
+
+
+def filtered(cycle: Cycle, plugins: Sequence[Plugin]) -> Filtered:
+    """Run all filters until no node is left."""
+    feasible = cycle.columns.present.copy()
+    refused: list[tuple[Plugin, list[Refusal]]] = []
+    for plugin in plugins:
+        if plugin.filter is None:
+            continue
+        # a node that an earlier plug-in refused is that plug-in's: upstream stops at the first refusal of a node
+        mine = [Refusal(r.nodes & feasible, r.reason, r.lasting) for r in plugin.filter(cycle)]
+        mine = [r for r in mine if r.nodes.any()]
+        if mine:
+            refused.append((plugin, mine))
+            for refusal in mine:
+                feasible &= ~refusal.nodes
+            if not feasible.any():
+                break
+    return Filtered(feasible, refused)
+
+
+def scored(cycle: Cycle, plugins: Sequence[Plugin], feasible: Mask) -> dict[str, Scores]:
+    """Return each plug-in's weighted score of every node; plug-ins to which all nodes are equal are left out."""
+    scores: dict[str, Scores] = {}
+    for plugin in plugins:
+        raw = plugin.score(cycle, feasible) if plugin.score is not None and plugin.weight else None
+        if raw is not None:
+            scores[plugin.name] = (plugin.normalize(raw, feasible) if plugin.normalize else raw) * plugin.weight
+    return scores
 
 
 def _name(cycle: Cycle, row: int) -> str:
@@ -83,7 +99,11 @@ def _unplaced(cycle: Cycle, refused: Sequence[tuple[Plugin, Sequence[Refusal]]])
     for _, refusals in refused:
         for refusal in refusals:
             counts[refusal.reason] = counts.get(refusal.reason, 0) + int(np.count_nonzero(refusal.nodes))
-    nodes = int(np.count_nonzero(cycle.columns.present))
     reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    events = frozenset(event for plugin, _ in refused for event in plugin.events)
-    return Unplaced(f"0/{nodes} nodes are available: {reasons}.", events)
+    helpable = cycle.columns.present.copy()
+    for _, refusals in refused:
+        for refusal in refusals:
+            if refusal.lasting:
+                helpable &= ~refusal.nodes
+    message = f"0/{len(cycle.columns.rows)} nodes are available: {reasons}."
+    return Unplaced(message, tuple(plugin for plugin, _ in refused), helpable)

@@ -7,27 +7,36 @@ A plug-in is one file in `plugins/` that exports PLUGIN. A user's own is found t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kubern.base.json import Obj
+from kubern.client.contract import Client
 from kubern.scheduler.columns import Columns, Mask
+from kubern.scheduler.listers import DictListers, Listers
+from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.requests import PodRequests
 
 Scores = npt.NDArray[np.float64]
 MAX_SCORE = 100.0
 
 
-class Cycle(NamedTuple):
-    """One scheduling cycle: the pod, what it asks for, and the nodes."""
+class Cycle:
+    """One scheduling cycle: the pod, the nodes, and what plug-ins keep between their extension points (`state`, by name)."""
 
-    pod: Obj
-    requests: PodRequests
-    columns: Columns
+    __slots__ = ("columns", "info", "listers", "pod", "requests", "state")
+
+    def __init__(self, info: PodInfo, columns: Columns, listers: Listers | None = None) -> None:
+        self.info = info
+        self.pod: Obj = info.pod
+        self.requests: PodRequests = info.requests
+        self.columns = columns
+        self.listers: Listers = listers if listers is not None else DictListers()
+        self.state: dict[str, Any] = {}
 
 
 class Refusal(NamedTuple):
@@ -38,31 +47,64 @@ class Refusal(NamedTuple):
     lasting: bool = False
 
 
+class Event(NamedTuple):
+    """A change of the cluster: `Node/Add`, `Pod/Delete`…, and the object before and after it where there is one."""
+
+    name: str
+    before: Obj | None = None
+    after: Obj | None = None
+
+
+PreFilter = Callable[[Cycle], str]
+"""Returns why no node at all can take the pod, empty when some may."""
+
 Filter = Callable[[Cycle], list[Refusal]]
 """Returns who is refused and why; several refusals may name the same node (all that it lacks)."""
 
-Score = Callable[[Cycle, Mask], Scores]
-"""Returns a score per node, any scale; only the nodes of the mask count."""
+Score = Callable[[Cycle, Mask], Scores | None]
+"""Returns a score per node, any scale; only the nodes of the mask count. None: all nodes are equal to it."""
 
 Normalize = Callable[[Scores, Mask], Scores]
 """Brings scores to 0 … 100."""
+
+Hint = Callable[[PodInfo, Event], bool]
+"""Whether an event may let a pod run that this plug-in refused."""
+
+
+class Binding(NamedTuple):
+    """What PreBind works with: a pod that is about to be bound to a node."""
+
+    client: Client
+    cycle: Cycle
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """One scheduling plug-in: the extension points it takes part in, and the changes that may turn its refusal.
 
-    `events` names what wakes a pod that it refused: `Node/Add`, `Node/Label`, `Node/Taint`, `Node/Allocatable`, `Pod/Delete`, `Pod/Add`.
+    `events` names what wakes a pod that it refused: `Node/Add`, `Node/Label`, `Node/Taint`, `Node/Allocatable`, `Pod/Delete`, `Pod/Add`,
+    `Pod/Update`, and `Add`, `Update` or `Delete` of a kind that it reads (`PersistentVolumeClaim/Add`); `hint` looks closer at one.
     """
 
     name: str
     weight: int = 1
     pre_enqueue: Callable[[Obj], str] | None = None
     """Returns why a pod may not be tried at all yet, empty when it may."""
+    pre_filter: PreFilter | None = None
     filter: Filter | None = None
     score: Score | None = None
     normalize: Normalize | None = None
+    reserve: Callable[[Cycle, str], None] | None = None
+    """Take note that the pod goes to a node."""
+    unreserve: Callable[[Cycle, str], None] | None = None
+    """Undo `reserve`: the binding failed."""
+    pre_bind: Callable[[Binding], Awaitable[None]] | None = None
+    """Do what must be done before the binding; raises `StatusError` when that fails."""
     events: frozenset[str] = frozenset()
+    hint: Hint | None = None
+    configure: Callable[[Obj], Plugin] | None = None
+    """Returns the plug-in with the arguments of a configuration file (`pluginConfig[].args`). Raises `ValueError`."""
 
 
 def scaled(scores: Scores, mask: Mask) -> Scores:
@@ -74,3 +116,15 @@ def scaled(scores: Scores, mask: Mask) -> Scores:
 def reversed_scale(scores: Scores, mask: Mask) -> Scores:
     """Bring scores to 100 … 0: the largest one is the worst."""
     return MAX_SCORE - scaled(scores, mask)
+
+
+def disjoint(refusals: list[Refusal]) -> list[Refusal]:
+    """Return refusals of which each node has one, its first."""
+    found: list[Refusal] = []
+    for refusal in refusals:
+        nodes = refusal.nodes
+        for earlier in found:
+            nodes = nodes & ~earlier.nodes
+        if nodes.any():
+            found.append(refusal._replace(nodes=nodes))
+    return found

@@ -2,68 +2,88 @@
 the times it is given.
 
 Pods that cannot be placed never block others: they wait outside the active heap until an event that a plug-in which refused them
-named, or five minutes. Source: the Kubernetes documentation, "Scheduling Framework", queueing.
+named (and that plug-in's hint agrees), or five minutes. An event that comes while a pod is being decided about counts for it too.
+Source: the Kubernetes documentation, "Scheduling Framework", queueing; KEP-4247 (queueing hints).
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubern.base.json import Obj
+from kubern.scheduler.framework import Event, Plugin
+from kubern.scheduler.podinfo import PodInfo
+
+log = logging.getLogger(__name__)
 
 BACKOFF_FIRST = 1.0
 BACKOFF_LAST = 10.0
 FLUSH_AFTER = 300.0
 """Seconds after which a pod is tried again even if nothing that matters to it has happened."""
+_ANYTHING = "*"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Waiting:
-    """A pod in the queue. `since` is when it was first seen."""
+    """A pod in the queue. `since` is when it joined, or failed last."""
 
-    pod: Obj
+    info: PodInfo
     since: float
     attempts: int = 0
-    refused_by: frozenset[str] = frozenset()
-    """The events that may turn the last refusal; empty: any."""
-    parked_at: float = 0.0
+    refused_by: tuple[Plugin, ...] = ()
+    """Whose events may turn the last refusal; empty: any."""
     place: str = "new"
-    """active, backoff, parked, gated, or trying: popped, and being decided about in this very moment."""
+    """active, backoff, parked, gated, or trying: popped, and being decided about."""
+    missed: list[Event] = field(default_factory=list)
+    """What happened while it was being decided about."""
+
+    @property
+    def pod(self) -> Obj:
+        """The pod's object."""
+        return self.info.pod
 
 
 class Queue:
     """All pods without a node. Times are seconds of a monotonic clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = BACKOFF_FIRST, last: float = BACKOFF_LAST) -> None:
+        self._first, self._last = first, last
         self._pods: dict[str, Waiting] = {}
         self._active: list[tuple[int, float, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
+        self._parked: dict[str, dict[str, Waiting]] = {}
+        """Parked pods by the name of each event that they wait for."""
+        self._trying: dict[str, Waiting] = {}
         self._order = itertools.count()
 
     def __len__(self) -> int:
         return len(self._pods)
 
-    def add(self, pod: Obj, now: float, *, gated: bool) -> None:
+    def add(self, info: PodInfo, now: float, *, gated: bool) -> None:
         """Take in a new pod, or the new form of one that waits (which may be placeable now)."""
-        uid = pod["metadata"]["uid"]
-        held = self._pods.get(uid)
+        held = self._pods.get(info.uid)
         if held is None:
-            held = self._pods[uid] = Waiting(pod, now)
-        elif held.place in ("active", "backoff") or (held.place == "parked" and held.pod["spec"] == pod["spec"]):
-            held.pod = pod
+            held = self._pods[info.uid] = Waiting(info, now)
+        elif held.place in ("active", "backoff", "trying") or (held.place == "parked" and _same(held.info, info)):
+            held.info = info
             return
-        held.pod = pod
+        held.info = info
+        self._unpark(held)
         if gated:
             held.place = "gated"
         else:
-            self._activate(uid, held)
+            self._activate(held)
 
     def remove(self, uid: str) -> None:
         """Forget a pod: it has a node, or is gone."""
-        self._pods.pop(uid, None)
+        held = self._pods.pop(uid, None)
+        if held is not None:
+            self._unpark(held)
+            self._trying.pop(uid, None)
 
     def pop(self, now: float) -> Waiting | None:
         """Return the pod to try next: highest priority first, then longest waiting; None when there is none."""
@@ -71,39 +91,47 @@ class Queue:
             _, _, uid = heapq.heappop(self._backoff)
             held = self._pods.get(uid)
             if held and held.place == "backoff":
-                self._activate(uid, held)
+                self._activate(held)
         while self._active:
             *_, uid = heapq.heappop(self._active)
             held = self._pods.get(uid)
             if held and held.place == "active":
                 held.place = "trying"
                 held.attempts += 1
+                held.missed.clear()
+                self._trying[uid] = held
                 return held
         return None
 
-    def failed(self, waiting: Waiting, events: frozenset[str], now: float, *, error: bool = False) -> None:
-        """Put a pod back that could not be placed; `events` may change that. After an error it is tried again by itself."""
-        uid = waiting.pod["metadata"]["uid"]
+    def failed(self, waiting: Waiting, plugins: tuple[Plugin, ...], now: float, *, error: bool = False) -> None:
+        """Put a pod back that `plugins` refused; their events may change that. After an error it is tried again by itself."""
+        uid = waiting.info.uid
+        self._trying.pop(uid, None)
         if self._pods.get(uid) is not waiting:
             return
-        waiting.refused_by = events
-        waiting.parked_at = now
-        if error:
-            self._delay(uid, waiting, now)
+        waiting.refused_by = plugins
+        waiting.since = now
+        if error or any(_helps(waiting, event) for event in waiting.missed):
+            self._delay(waiting, now)
         else:
-            waiting.place = "parked"
+            self._park(waiting)
 
-    def event(self, name: str, now: float) -> None:
-        """Tell of a change of the cluster (`Node/Add`, `Pod/Delete`…): wakes the pods that it may help."""
-        for uid, held in self._pods.items():
-            if held.place == "parked" and (not held.refused_by or name in held.refused_by):
-                self._delay(uid, held, now)
+    def event(self, event: Event, now: float) -> None:
+        """Tell of a change of the cluster: wakes the pods that it may help."""
+        for waiting in self._trying.values():
+            waiting.missed.append(event)
+        for name in (event.name, _ANYTHING):
+            for waiting in [*self._parked.get(name, {}).values()]:
+                if _helps(waiting, event):
+                    self._unpark(waiting)
+                    self._delay(waiting, now)
 
     def flush(self, now: float) -> None:
         """Wake what has been parked for too long."""
-        for uid, held in self._pods.items():
-            if held.place == "parked" and now - held.parked_at >= FLUSH_AFTER:
-                self._delay(uid, held, now)
+        for waiting in self.parked():
+            if now - waiting.since >= FLUSH_AFTER:
+                self._unpark(waiting)
+                self._delay(waiting, now)
 
     def next_wake(self, now: float) -> float | None:
         """Return the seconds until a backed-off pod may be tried, None when none waits for that."""
@@ -113,16 +141,58 @@ class Queue:
         """Return the pods that wait for a change."""
         return [held for held in self._pods.values() if held.place == "parked"]
 
-    def _delay(self, uid: str, held: Waiting, now: float) -> None:
-        """Let a pod wait out its back-off, counted from its last failure: 1 s, doubling to 10 s."""
-        ready = held.parked_at + min(BACKOFF_FIRST * 2.0 ** min(held.attempts - 1, 10), BACKOFF_LAST)
-        if ready <= now:
-            self._activate(uid, held)
-            return
-        held.place = "backoff"
-        heapq.heappush(self._backoff, (ready, next(self._order), uid))
+    def _park(self, waiting: Waiting) -> None:
+        waiting.place = "parked"
+        for name in _awaited(waiting):
+            self._parked.setdefault(name, {})[waiting.info.uid] = waiting
 
-    def _activate(self, uid: str, held: Waiting) -> None:
-        held.place = "active"
-        priority = held.pod["spec"].get("priority") or 0
-        heapq.heappush(self._active, (-priority, held.since, next(self._order), uid))
+    def _unpark(self, waiting: Waiting) -> None:
+        if waiting.place != "parked":
+            return
+        waiting.place = "new"
+        for name in _awaited(waiting):
+            held = self._parked[name]
+            held.pop(waiting.info.uid, None)
+            if not held:
+                del self._parked[name]
+
+    def _delay(self, waiting: Waiting, now: float) -> None:
+        """Let a pod wait out its back-off, counted from its last failure: 1 s, doubling to 10 s."""
+        ready = waiting.since + min(self._first * 2.0 ** min(waiting.attempts - 1, 30), self._last)
+        if ready <= now:
+            self._activate(waiting)
+            return
+        waiting.place = "backoff"
+        heapq.heappush(self._backoff, (ready, next(self._order), waiting.info.uid))
+
+    def _activate(self, waiting: Waiting) -> None:
+        waiting.place = "active"
+        info = waiting.info
+        heapq.heappush(self._active, (-info.priority, waiting.since, next(self._order), info.uid))
+
+
+def _same(one: PodInfo, other: PodInfo) -> bool:
+    """Whether nothing changed that decides where a pod may go."""
+    return one.pod["spec"] == other.pod["spec"] and one.group == other.group
+
+
+def _awaited(waiting: Waiting) -> set[str]:
+    return {name for plugin in waiting.refused_by for name in plugin.events} or {_ANYTHING}
+
+
+def _helps(waiting: Waiting, event: Event) -> bool:
+    """Whether one of the plug-ins that refused a pod would look at it again after this event."""
+    if not waiting.refused_by:
+        return True
+    return any(_hinted(plugin, waiting, event) for plugin in waiting.refused_by if event.name in plugin.events)
+
+
+def _hinted(plugin: Plugin, waiting: Waiting, event: Event) -> bool:
+    if plugin.hint is None:
+        return True
+    try:
+        return plugin.hint(waiting.info, event)
+    except Exception:
+        # a hint that fails must not leave the pod asleep
+        log.exception("the queueing hint of %s failed", plugin.name)
+        return True

@@ -20,16 +20,12 @@ _LARGEST = 2**62
 
 
 class PodRequests(NamedTuple):
-    """A pod's requests: (resource, amount) pairs, cpu in millicores, and its host ports as (protocol, ip, port).
-
-    `owner` is the uid of its controller, empty without one: replicas of one workload are told by it.
-    """
+    """A pod's requests: (resource, amount) pairs, cpu in millicores, and its host ports as (protocol, ip, port)."""
 
     amounts: tuple[tuple[str, int], ...]
     nonzero_cpu: int
     nonzero_memory: int
     ports: tuple[tuple[str, str, int], ...]
-    owner: str = ""
 
 
 def amounts(quantities: Mapping[str, str | int]) -> dict[str, int]:
@@ -53,9 +49,7 @@ def pod_requests(pod: Obj) -> PodRequests:
         if port.get("hostPort")
     }
     asked = tuple(sorted((resource, amount) for resource, amount in plain.items() if amount))
-    owners = pod["metadata"].get("ownerReferences") or ()
-    owner = next((each["uid"] for each in owners if each.get("controller")), "")
-    return PodRequests(asked, guessed.get("cpu", 0), guessed.get("memory", 0), tuple(sorted(ports)), owner)
+    return PodRequests(asked, guessed.get("cpu", 0), guessed.get("memory", 0), tuple(sorted(ports)))
 
 
 def _total(spec: Obj, defaults: Mapping[str, int]) -> dict[str, int]:

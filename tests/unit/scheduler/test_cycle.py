@@ -1,36 +1,13 @@
 """Which node a pod gets, and what is said when there is none."""
 
-import random
-
 import pytest
 
 from kubern.scheduler.columns import Columns
-from kubern.scheduler.cycle import Placed, Unplaced, schedule
-from kubern.scheduler.framework import Cycle
-from kubern.scheduler.registry import load
+from kubern.scheduler.cycle import Placed, Unplaced
+from kubern.scheduler.listers import REPLICA_SETS, DictListers
+from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.requests import pod_requests
-
-PLUGINS = load()
-
-
-def node(name, cpu="4", memory="8Gi", pods="110", labels=None, **spec):
-    allocatable = {"cpu": cpu, "memory": memory, "pods": pods}
-    return {"metadata": {"name": name, "labels": labels or {}}, "spec": spec, "status": {"allocatable": allocatable}}
-
-
-def pod(name="p", cpu="100m", memory="64Mi", **spec):
-    container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": cpu, "memory": memory}}}
-    return {"metadata": {"name": name, "uid": name, "namespace": "default"}, "spec": {"containers": [container]} | spec}
-
-
-def place(pod, *nodes, running=(), seed=1):
-    columns = Columns()
-    for each in nodes:
-        columns.set_node(each)
-    for held, on in running:
-        columns.add_pod(held["metadata"]["uid"], on, pod_requests(held))
-    return schedule(Cycle(pod, pod_requests(pod), columns), PLUGINS, random.Random(seed))
-
+from tests.unit.scheduler.placing import node, place, pod
 
 TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
 
@@ -41,7 +18,7 @@ TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
         pytest.param(pod(cpu="5"), [node("a"), node("b")], "2 Insufficient cpu.", id="cpu"),
         pytest.param(pod(cpu="5", memory="9Gi"), [node("a")], "1 Insufficient cpu, 1 Insufficient memory.", id="both"),
         pytest.param(pod(), [node("a", pods="0")], "1 Too many pods.", id="pods"),
-        pytest.param(pod(), [node("a", taints=[TAINT])], "1 node(s) had untolerated taint {k: v}.", id="taint"),
+        pytest.param(pod(), [node("a", taints=[TAINT])], "1 node(s) had untolerated taint(s).", id="taint"),
         pytest.param(pod(), [node("a", unschedulable=True)], "1 node(s) were unschedulable.", id="cordoned"),
         pytest.param(
             pod(nodeSelector={"d": "ssd"}),
@@ -58,7 +35,7 @@ def test_what_is_said_when_no_node_fits(pod, nodes, message):
 
 
 def test_no_nodes_at_all():
-    assert place(pod()) == Unplaced("no nodes available to schedule pods", frozenset({"Node/Add"}))
+    assert place(pod()) == Unplaced("no nodes available to schedule pods", ())
 
 
 def test_the_emptier_node_wins():
@@ -127,7 +104,7 @@ def test_host_ports_are_one_pods_at_a_time():
 def test_rows_are_reused_and_a_node_that_comes_back_still_counts_its_pods():
     columns = Columns()
     columns.set_node(node("a"))
-    columns.add_pod("p", "a", pod_requests(pod(cpu="3")))
+    columns.add_pod(PodInfo(pod(cpu="3")), "a")
     columns.remove_node("a")
     columns.set_node(node("b"))
     assert columns.requested[columns.rows["b"]].sum() == 0
@@ -151,10 +128,16 @@ def test_init_containers_count_at_their_peak_and_sidecars_always():
 
 def test_replicas_of_one_workload_are_spread_over_equal_nodes():
     def replica(name, owner="rs"):
-        made = pod(name, cpu="1m", memory="1Mi")
-        made["metadata"]["ownerReferences"] = [{"uid": owner, "controller": True}]
+        made = pod(name, cpu="1m", memory="1Mi", labels={"app": owner})
+        made["metadata"]["ownerReferences"] = [{"uid": owner, "name": owner, "kind": "ReplicaSet", "controller": True}]
         return made
 
-    nodes = [node("a"), node("b"), node("c")]
+    replica_set = {
+        "metadata": {"name": "rs", "namespace": "default", "uid": "rs"},
+        "spec": {"selector": {"matchLabels": {"app": "rs"}}},
+    }
+    nodes = [node(name, labels={"kubernetes.io/hostname": name}) for name in "abc"]
     running = [(replica("1"), "a"), (replica("2"), "b"), (replica("3", "other"), "c")]
-    assert {place(replica("4"), *nodes, running=running, seed=seed).node for seed in range(10)} == {"c"}
+    listers = DictListers({REPLICA_SETS: [replica_set]})
+    chosen = {place(replica("4"), *nodes, running=running, seed=seed, listers=listers).node for seed in range(10)}
+    assert chosen == {"c"}

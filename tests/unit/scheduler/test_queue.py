@@ -1,10 +1,14 @@
 """Which pod is tried when."""
 
+from kubern.scheduler.framework import Event, Plugin
+from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.queue import FLUSH_AFTER, Queue
+
+NEEDS_NODE = (Plugin("needs a node", events=frozenset({"Node/Add"})),)
 
 
 def pod(name, priority=0, **spec):
-    return {"metadata": {"uid": name, "name": name}, "spec": {"priority": priority} | spec}
+    return PodInfo({"metadata": {"uid": name, "name": name}, "spec": {"priority": priority} | spec})
 
 
 def names(queue, now):
@@ -24,10 +28,10 @@ def test_higher_priority_first_then_longest_waiting():
 def test_a_refused_pod_waits_for_an_event_that_matters_and_its_back_off():
     queue = Queue()
     queue.add(pod("a"), 0, gated=False)
-    queue.failed(queue.pop(0), frozenset({"Node/Add"}), 0)
-    queue.event("Pod/Delete", 0)
+    queue.failed(queue.pop(0), NEEDS_NODE, 0)
+    queue.event(Event("Pod/Delete"), 0)
     assert names(queue, 100) == []
-    queue.event("Node/Add", 0.5)
+    queue.event(Event("Node/Add"), 0.5)
     assert queue.next_wake(0.5) == 0.5
     assert names(queue, 0.9) == []
     assert names(queue, 1.0) == ["a"]
@@ -37,8 +41,8 @@ def test_the_back_off_doubles_to_ten_seconds():
     queue, now, waits = Queue(), 0.0, []
     queue.add(pod("a"), now, gated=False)
     for _ in range(6):
-        queue.failed(queue.pop(now), frozenset(), now)
-        queue.event("Node/Add", now)
+        queue.failed(queue.pop(now), (), now)
+        queue.event(Event("Node/Add"), now)
         waits.append(queue.next_wake(now))
         now += waits[-1]
     assert waits == [1, 2, 4, 8, 10, 10]
@@ -47,14 +51,14 @@ def test_the_back_off_doubles_to_ten_seconds():
 def test_an_error_is_tried_again_without_an_event():
     queue = Queue()
     queue.add(pod("a"), 0, gated=False)
-    queue.failed(queue.pop(0), frozenset({"Node/Add"}), 0, error=True)
+    queue.failed(queue.pop(0), NEEDS_NODE, 0, error=True)
     assert names(queue, 1) == ["a"]
 
 
 def test_what_is_parked_too_long_is_woken():
     queue = Queue()
     queue.add(pod("a"), 0, gated=False)
-    queue.failed(queue.pop(0), frozenset({"Node/Add"}), 0)
+    queue.failed(queue.pop(0), NEEDS_NODE, 0)
     queue.flush(FLUSH_AFTER - 1)
     assert names(queue, FLUSH_AFTER - 1) == []
     queue.flush(FLUSH_AFTER)
@@ -72,8 +76,8 @@ def test_a_gated_pod_is_not_tried_until_its_gates_are_gone():
 def test_a_changed_spec_wakes_a_parked_pod_and_a_changed_status_does_not():
     queue = Queue()
     queue.add(pod("a"), 0, gated=False)
-    queue.failed(queue.pop(0), frozenset({"Node/Add"}), 0)
-    queue.add(pod("a") | {"status": {"phase": "Pending"}}, 5, gated=False)
+    queue.failed(queue.pop(0), NEEDS_NODE, 0)
+    queue.add(PodInfo(pod("a").pod | {"status": {"phase": "Pending"}}), 5, gated=False)
     assert names(queue, 5) == []
     queue.add(pod("a", nodeSelector={"a": "b"}), 6, gated=False)
     assert names(queue, 6) == ["a"]
@@ -85,3 +89,40 @@ def test_a_removed_pod_is_never_tried():
     queue.remove("a")
     assert names(queue, 1) == []
     assert len(queue) == 0
+
+
+def test_a_hint_looks_closer_at_an_event():
+    roomy = Plugin("picky", events=frozenset({"Node/Add"}), hint=lambda info, event: event.after["cpu"] > 1)
+    queue = Queue()
+    queue.add(pod("a"), 0, gated=False)
+    queue.failed(queue.pop(0), (roomy,), 0)
+    queue.event(Event("Node/Add", None, {"cpu": 1}), 5)
+    assert names(queue, 5) == []
+    queue.event(Event("Node/Add", None, {"cpu": 2}), 6)
+    assert names(queue, 6) == ["a"]
+
+
+def test_a_hint_that_fails_wakes_the_pod():
+    queue = Queue()
+    queue.add(pod("a"), 0, gated=False)
+    queue.failed(queue.pop(0), (Plugin("bad", events=frozenset({"Node/Add"}), hint=lambda *_: 1 / 0 > 0),), 0)
+    queue.event(Event("Node/Add"), 5)
+    assert names(queue, 5) == ["a"]
+
+
+def test_what_happens_while_a_pod_is_decided_about_counts():
+    queue = Queue()
+    queue.add(pod("a"), 0, gated=False)
+    waiting = queue.pop(0)
+    queue.event(Event("Node/Add"), 0)
+    queue.failed(waiting, NEEDS_NODE, 0)
+    assert names(queue, 1) == ["a"]
+
+
+def test_many_that_cannot_be_placed_do_not_hold_up_the_next():
+    queue = Queue()
+    for number in range(100):
+        queue.add(pod(f"big-{number}", 1000), 0, gated=False)
+        queue.failed(queue.pop(0), NEEDS_NODE, 0)
+    queue.add(pod("small"), 1, gated=False)
+    assert names(queue, 100) == ["small"]

@@ -22,8 +22,11 @@ def run(
     """Place pods on nodes, for any Kubernetes API server."""
     from kubern.cli.component import run_component
     from kubern.scheduler.main import run_scheduler
+    from kubern.scheduler.profile import Profile
+    from kubern.scheduler.registry import load
 
-    run_component(lambda client, clock: run_scheduler(client, clock, scheduler_name), kubeconfig, v)
+    profiles = [Profile(scheduler_name, load())]
+    run_component(lambda client, clock: run_scheduler(client, clock, profiles), kubeconfig, v)
 
 
 COMMAND = Command("scheduler", run, group="Components")

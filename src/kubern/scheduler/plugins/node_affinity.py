@@ -13,16 +13,24 @@ from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, scaled
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
+    fits = fitting(cycle)
+    if fits is None:
+        return []
+    return [Refusal(cycle.columns.present & ~fits, "node(s) didn't match Pod's node affinity/selector", lasting=True)]
+
+
+def fitting(cycle: Cycle) -> Mask | None:
+    """Return the nodes that meet the pod's nodeSelector and required node affinity, None when it has neither."""
     spec = cycle.pod["spec"]
     selector = spec.get("nodeSelector")
     required = _node_affinity(spec).get("requiredDuringSchedulingIgnoredDuringExecution")
     if not selector and required is None:
-        return []
+        return None
     columns = cycle.columns
     fits: Mask = columns.memo(
         ("NodeAffinity", orjson.dumps([selector, required])), lambda: columns.mask(lambda node: matches(spec, node))
     )
-    return [Refusal(columns.present & ~fits, "node(s) didn't match Pod's node affinity/selector", lasting=True)]
+    return fits
 
 
 def matches(spec: Obj, node: Obj) -> bool:
@@ -72,11 +80,13 @@ def _difference(value: str | None, wanted: Sequence[str]) -> int:
         return 0
 
 
-def _score(cycle: Cycle, mask: Mask) -> Scores:
+def _score(cycle: Cycle, mask: Mask) -> Scores | None:
     preferred = _node_affinity(cycle.pod["spec"]).get("preferredDuringSchedulingIgnoredDuringExecution")
+    if not preferred:
+        return None
     columns = cycle.columns
     scores = np.zeros(len(columns.nodes))
-    for term in preferred or ():
+    for term in preferred:
         scores += _preferring(columns, term["preference"]) * term["weight"]
     return scores
 

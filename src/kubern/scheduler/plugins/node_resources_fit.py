@@ -10,20 +10,19 @@ from kubern.scheduler.framework import MAX_SCORE, Cycle, Plugin, Refusal, Scores
 
 def _filter(cycle: Cycle) -> list[Refusal]:
     columns = cycle.columns
-    asked = columns.vector(cycle.requests)
-    free = columns.allocatable - columns.requested
     refusals = []
-    for resource, column in columns.resources.items():
-        if not asked[column]:
-            continue
-        short = columns.present & (free[:, column] < asked[column])
+    for resource, amount in (*cycle.requests.amounts, ("pods", 1)):
+        column = columns.column(resource)
+        held = columns.allocatable[:, column]
+        short = columns.present & (held - columns.requested[:, column] < amount)
         if short.any():
-            never = short & (columns.allocatable[:, column] < asked[column])
+            never = short & (held < amount)
             reason = "Too many pods" if column == PODS else f"Insufficient {resource}"
             if never.any():
                 refusals.append(Refusal(never, reason, lasting=True))
-            if (short & ~never).any():
-                refusals.append(Refusal(short & ~never, reason))
+                short &= ~never
+            if short.any():
+                refusals.append(Refusal(short, reason))
     return refusals
 
 

@@ -6,52 +6,62 @@ import numpy as np
 import orjson
 
 from kubern.base.json import Obj
-from kubern.scheduler.columns import Mask
+from kubern.scheduler.columns import Columns, Mask
 from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, reversed_scale
 from kubern.scheduler.tolerations import first_untolerated, tolerates
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
-    refusals: list[Refusal] = cycle.columns.memo(("TaintToleration", _question(cycle.pod)), lambda: _refusals(cycle))
-    return refusals
+    refused = untolerated(cycle)
+    return [] if refused is None else [Refusal(refused, "node(s) had untolerated taint(s)", lasting=True)]
 
 
-def _refusals(cycle: Cycle) -> list[Refusal]:
+def untolerated(cycle: Cycle) -> Mask | None:
+    """Return the nodes that have a NoSchedule or NoExecute taint which the pod does not tolerate, None when there are none."""
+    columns = cycle.columns
+    if not _taints(columns):
+        return None
+    refused: Mask | None = columns.memo(("TaintToleration", _question(cycle.pod)), lambda: _refused(cycle))
+    return refused
+
+
+def _taints(columns: Columns) -> list[tuple[int, list[Obj]]]:
+    """Return the rows that have taints, with them."""
+
+    def find() -> list[tuple[int, list[Obj]]]:
+        found = ((row, ((node or {}).get("spec") or {}).get("taints")) for row, node in enumerate(columns.nodes))
+        return [(row, taints) for row, taints in found if taints]
+
+    tainted: list[tuple[int, list[Obj]]] = columns.memo("TaintToleration/taints", find)
+    return tainted
+
+
+def _refused(cycle: Cycle) -> Mask | None:
     tolerations = cycle.pod["spec"].get("tolerations") or ()
-    by_reason: dict[str, list[int]] = {}
-    for row, node in enumerate(cycle.columns.nodes):
-        taints = ((node or {}).get("spec") or {}).get("taints")
-        taint = first_untolerated(taints, tolerations, ("NoSchedule", "NoExecute")) if taints else None
-        if taint:
-            by_reason.setdefault(_reason(taint), []).append(row)
-    found = []
-    for reason, rows in by_reason.items():
-        mask = np.zeros(len(cycle.columns.nodes), np.bool_)
-        mask[rows] = True
-        found.append(Refusal(mask, reason, lasting=True))
-    return found
+    mask = np.zeros(len(cycle.columns.nodes), np.bool_)
+    for row, taints in _taints(cycle.columns):
+        mask[row] = first_untolerated(taints, tolerations, ("NoSchedule", "NoExecute")) is not None
+    return mask if mask.any() else None
 
 
-def _reason(taint: Obj) -> str:
-    value = f": {taint['value']}" if taint.get("value") else ": "
-    return f"node(s) had untolerated taint {{{taint['key']}{value}}}"
-
-
-def _score(cycle: Cycle, mask: Mask) -> Scores:
-    scores: Scores = cycle.columns.memo(("TaintToleration/score", _question(cycle.pod)), lambda: _preferences(cycle))
+def _score(cycle: Cycle, mask: Mask) -> Scores | None:
+    if not _taints(cycle.columns):
+        return None
+    question = ("TaintToleration/score", _question(cycle.pod))
+    scores: Scores | None = cycle.columns.memo(question, lambda: _preferences(cycle))
     return scores
 
 
-def _preferences(cycle: Cycle) -> Scores:
+def _preferences(cycle: Cycle) -> Scores | None:
     tolerations = [
         t for t in cycle.pod["spec"].get("tolerations") or () if t.get("effect") in (None, "", "PreferNoSchedule")
     ]
     scores = np.zeros(len(cycle.columns.nodes))
-    for row, node in enumerate(cycle.columns.nodes):
-        for taint in ((node or {}).get("spec") or {}).get("taints") or ():
+    for row, taints in _taints(cycle.columns):
+        for taint in taints:
             if taint.get("effect") == "PreferNoSchedule" and not any(tolerates(t, taint) for t in tolerations):
                 scores[row] += 1
-    return scores
+    return scores if scores.any() else None
 
 
 def _question(pod: Obj) -> bytes:

@@ -1,0 +1,85 @@
+"""What the scheduler writes: bindings, the PodScheduled condition, events. All failures end here or are told to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kubern.base.clock import Clock, rfc3339
+from kubern.base.errors import StatusError
+from kubern.base.json import Obj
+from kubern.client.contract import GVR, Client
+from kubern.client.events import NORMAL, WARNING, EventRecorder
+from kubern.scheduler.framework import Binding, Cycle, Plugin
+
+log = logging.getLogger(__name__)
+
+PODS = GVR("", "v1", "pods")
+BINDINGS_AT_ONCE = 64
+
+
+class Writer:
+    """Writes as one scheduler (`recorder` carries its name)."""
+
+    def __init__(self, client: Client, recorder: EventRecorder, clock: Clock) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._clock = clock
+        self._slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
+
+    async def bind(self, cycle: Cycle, node: str, plugins: list[Plugin]) -> None:
+        """Prepare and bind a pod. Raises `StatusError`."""
+        info = cycle.info
+        async with self._slots:
+            for plugin in plugins:
+                if plugin.pre_bind is not None:
+                    await plugin.pre_bind(Binding(self._client, cycle, node))
+            binding = {
+                "apiVersion": "v1",
+                "kind": "Binding",
+                "metadata": {"name": info.name, "namespace": info.namespace, "uid": info.uid},
+                "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+            }
+            await self._client.create(PODS, binding, info.namespace, name=info.name, subresource="binding")
+        text = f"Successfully assigned {info.namespace}/{info.name} to {node}"
+        self._recorder.event(info.pod, NORMAL, "Scheduled", text)
+
+    def refused(self, pod: Obj, message: str) -> None:
+        """Record that no node was found."""
+        self._recorder.event(pod, WARNING, "FailedScheduling", message)
+
+    async def report(self, pod: Obj, reason: str, message: str, nominated: str | None = None) -> None:
+        """Write the PodScheduled condition, and the nominated node when it changes."""
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": rfc3339(self._clock.now()),
+        }
+        status: Obj = {"conditions": [condition]}
+        if nominated is not None:
+            status["nominatedNodeName"] = nominated or None
+        await self._patch_status(pod, status)
+
+    async def _patch_status(self, pod: Obj, status: Obj) -> None:
+        meta = pod["metadata"]
+        try:
+            await self._client.patch(
+                PODS,
+                meta["name"],
+                {"metadata": {"uid": meta["uid"]}, "status": status},
+                meta["namespace"],
+                subresource="status",
+                content_type="application/strategic-merge-patch+json",
+            )
+        except StatusError as error:
+            log.info("condition of %s/%s: %s", meta["namespace"], meta["name"], error)
+
+
+def says(pod: Obj, reason: str, message: str) -> bool:
+    """Whether the pod's PodScheduled condition says this already."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(
+        c["type"] == "PodScheduled" and c.get("reason") == reason and c.get("message") == message for c in conditions
+    )
