@@ -10,6 +10,7 @@ import numpy as np
 
 from kubern.scheduler.columns import Mask
 from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores
+from kubern.scheduler.nominations import Nominations
 
 
 class Placed(NamedTuple):
@@ -34,16 +35,24 @@ class Filtered(NamedTuple):
     refused: list[tuple[Plugin, list[Refusal]]]
 
 
-def schedule(cycle: Cycle, plugins: Sequence[Plugin], chance: random.Random) -> Placed | Unplaced:
-    """Run the filters, then the scores of what is left, and choose among the best."""
+def schedule(
+    cycle: Cycle, plugins: Sequence[Plugin], chance: random.Random, nominations: Nominations | None = None
+) -> Placed | Unplaced:
+    """Run the filters, then the scores of what is left, and choose among the best; the node that the pod has a claim on comes first."""
     columns = cycle.columns
     if not columns.rows:
         return Unplaced("no nodes available to schedule pods", ())
     for plugin in plugins:
         reason = plugin.pre_filter(cycle) if plugin.pre_filter else ""
         if reason:
-            return Unplaced(f"0/{len(columns.rows)} nodes are available: {reason}.", (plugin,))
+            message = f"0/{len(columns.rows)} nodes are available: {reason}."
+            return Unplaced(message, (plugin,), np.zeros_like(columns.present))
     feasible, refused = filtered(cycle, plugins)
+    if nominations is not None:
+        feasible &= _without_claims(cycle, plugins, nominations)
+        claimed = columns.rows.get(nominations.node_of(cycle.info.uid))
+        if claimed is not None and feasible[claimed]:
+            return Placed(_name(cycle, claimed), {})
     rows = np.flatnonzero(feasible)
     if not len(rows):
         return _unplaced(cycle, refused)
@@ -55,6 +64,17 @@ def schedule(cycle: Cycle, plugins: Sequence[Plugin], chance: random.Random) -> 
     top = rows[best == best.max()]
     row = int(top[chance.randrange(len(top))])
     return Placed(_name(cycle, row), {name: float(each[row]) for name, each in scores.items()})
+
+
+def _without_claims(cycle: Cycle, plugins: Sequence[Plugin], nominations: Nominations) -> Mask:
+    """Return the nodes that do not depend on a pod which is only expected there: that may never come."""
+    info, present = cycle.info, cycle.columns.present
+    rows = nominations.rows()
+    if rows is None or not (info.affinity.required or info.pod["spec"].get("topologySpreadConstraints")):
+        return present
+    with nominations.none():
+        feasible: Mask = filtered(cycle, plugins).feasible | ~rows
+    return feasible
 
 
 def filtered(cycle: Cycle, plugins: Sequence[Plugin]) -> Filtered:

@@ -12,6 +12,7 @@ from kubern.scheduler import listers as kinds
 from kubern.scheduler.cluster_events import differs, ended, node_events, object_event
 from kubern.scheduler.columns import Columns
 from kubern.scheduler.framework import Event
+from kubern.scheduler.nominations import Nominations
 from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.queue import Queue
@@ -56,6 +57,7 @@ class Follower:
         self.columns = Columns()
         self.assumed: set[str] = set()
         """Uids of pods that are on their way to a node: counted there, not yet bound."""
+        self.nominations = Nominations(self.columns)
         self.listers = InformerListers(informers)
         self.wake: Callable[[], None] = lambda: None
         self._profiles = profiles
@@ -102,6 +104,7 @@ class Follower:
         if after is None or ended(after):
             self._queue.remove(uid)
             self.assumed.discard(uid)
+            self.nominations.drop(uid)
             counted = self.columns.where(uid) is not None
             self.columns.remove_pod(uid)
             if counted:
@@ -110,8 +113,18 @@ class Follower:
             self._on_node(before, after)
         elif not self.mine(after):
             self._queue.remove(uid)
+            self.nominations.drop(uid)
         elif uid not in self.assumed:
+            self._follow_claim(before, after)
             self.enqueue(after)
+
+    def _follow_claim(self, before: Obj | None, after: Obj) -> None:
+        """Take over a claim that is written down; one that is only being written is not forgotten for another change of the pod."""
+        claimed = (after.get("status") or {}).get("nominatedNodeName") or ""
+        if claimed:
+            self.nominations.set(PodInfo(after), claimed)
+        elif before is not None and (before.get("status") or {}).get("nominatedNodeName"):
+            self.nominations.drop(after["metadata"]["uid"])
 
     def _on_node(self, before: Obj | None, after: Obj) -> None:
         uid, node = after["metadata"]["uid"], after["spec"]["nodeName"]
@@ -124,6 +137,7 @@ class Follower:
             return
         self._queue.remove(uid)
         self.assumed.discard(uid)
+        self.nominations.drop(uid)
         self.columns.add_pod(PodInfo(after), node)
         self._event(Event("Pod/Add", None, after))
 

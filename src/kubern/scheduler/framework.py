@@ -7,7 +7,8 @@ A plug-in is one file in `plugins/` that exports PLUGIN. A user's own is found t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -79,6 +80,22 @@ class Binding(NamedTuple):
     node: str
 
 
+class Eviction(NamedTuple):
+    """What PostFilter found: the pod fits on `node` once `victims` have left it."""
+
+    node: str
+    victims: tuple[PodInfo, ...]
+    violations: int = 0
+    """Victims that a PodDisruptionBudget protects."""
+
+
+class Helpless(NamedTuple):
+    """No pod's end helps; why, in upstream's words. `ineligible`: the pod may not preempt at all, and keeps the claim it has."""
+
+    message: str
+    ineligible: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """One scheduling plug-in: the extension points it takes part in, and the changes that may turn its refusal.
@@ -93,6 +110,10 @@ class Plugin:
     """Returns why a pod may not be tried at all yet, empty when it may."""
     pre_filter: PreFilter | None = None
     filter: Filter | None = None
+    refuses: Callable[[Cycle, int], list[str]] | None = None
+    """Answers `filter` for a single row: the reasons, empty when it is accepted. Preemption asks it many times; without it, `filter`."""
+    post_filter: Callable[[Cycle, Sequence[Plugin], Mask, random.Random], Eviction | Helpless] | None = None
+    """Makes room when no node is left; the mask says where other pods' end might help."""
     score: Score | None = None
     normalize: Normalize | None = None
     reserve: Callable[[Cycle, str], None] | None = None

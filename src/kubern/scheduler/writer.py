@@ -11,6 +11,7 @@ from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.events import NORMAL, WARNING, EventRecorder
 from kubern.scheduler.framework import Binding, Cycle, Plugin
+from kubern.scheduler.podinfo import PodInfo
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,10 @@ BINDINGS_AT_ONCE = 64
 
 
 class Writer:
-    """Writes as one scheduler (`recorder` carries its name)."""
+    """Writes as the scheduler `name`."""
 
-    def __init__(self, client: Client, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(self, name: str, client: Client, recorder: EventRecorder, clock: Clock) -> None:
+        self._name = name
         self._client = client
         self._recorder = recorder
         self._clock = clock
@@ -47,6 +49,27 @@ class Writer:
     def refused(self, pod: Obj, message: str) -> None:
         """Record that no node was found."""
         self._recorder.event(pod, WARNING, "FailedScheduling", message)
+
+    async def evict(self, victim: PodInfo, preemptor: PodInfo, node: str) -> None:
+        """Delete a pod, with its own grace period, for a more important one."""
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": f"{self._name}: preempting to accommodate a higher priority pod",
+            "lastTransitionTime": rfc3339(self._clock.now()),
+        }
+        await self._patch_status(victim.pod, {"conditions": [condition]})
+        try:
+            await self._client.delete(PODS, victim.name, victim.namespace, uid=victim.uid)
+        except StatusError as error:
+            log.info("evicting %s/%s: %s", victim.namespace, victim.name, error)
+            return
+        self._recorder.event(victim.pod, NORMAL, "Preempted", f"Preempted by pod {preemptor.uid} on node {node}")
+
+    async def disclaim(self, pod: Obj) -> None:
+        """Take away a pod's claim on a node."""
+        await self._patch_status(pod, {"nominatedNodeName": None})
 
     async def report(self, pod: Obj, reason: str, message: str, nominated: str | None = None) -> None:
         """Write the PodScheduled condition, and the nominated node when it changes."""

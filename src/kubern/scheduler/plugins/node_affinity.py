@@ -114,4 +114,5 @@ PLUGIN = Plugin(
     score=_score,
     normalize=scaled,
     events=frozenset({"Node/Add", "Node/Label"}),
+    hint=lambda info, event: event.after is None or matches(info.pod["spec"], event.after),
 )

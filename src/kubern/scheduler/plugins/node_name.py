@@ -16,4 +16,9 @@ def _filter(cycle: Cycle) -> list[Refusal]:
     return [Refusal(others, "node(s) didn't match the requested node name", lasting=True)]
 
 
-PLUGIN = Plugin("NodeName", filter=_filter, events=frozenset({"Node/Add"}))
+PLUGIN = Plugin(
+    "NodeName",
+    filter=_filter,
+    events=frozenset({"Node/Add"}),
+    hint=lambda info, event: event.after is None or event.after["metadata"]["name"] == info.pod["spec"].get("nodeName"),
+)

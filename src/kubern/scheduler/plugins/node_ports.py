@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kubern.scheduler.framework import Cycle, Plugin, Refusal
+from kubern.scheduler.framework import Cycle, Event, Plugin, Refusal
+from kubern.scheduler.podinfo import PodInfo
+from kubern.scheduler.requests import pod_requests
 
+REASON = "node(s) didn't have free ports for the requested pod ports"
 _ANY = ("0.0.0.0", "")
 
 
@@ -16,9 +19,9 @@ def _filter(cycle: Cycle) -> list[Refusal]:
     if not wanted:
         return []
     columns = cycle.columns
-    taken = (clash(wanted, used) for used in columns.ports)
+    taken = (bool(used) and clash(wanted, used) for used in columns.ports)
     mask = columns.present & np.fromiter(taken, np.bool_, len(columns.ports))
-    return [Refusal(mask, "node(s) didn't have free ports for the requested pod ports")] if mask.any() else []
+    return [Refusal(mask, REASON)] if mask.any() else []
 
 
 def clash(wanted: Iterable[tuple[str, str, int]], used: Iterable[tuple[str, str, int]]) -> bool:
@@ -31,4 +34,14 @@ def clash(wanted: Iterable[tuple[str, str, int]], used: Iterable[tuple[str, str,
     )
 
 
-PLUGIN = Plugin("NodePorts", filter=_filter, events=frozenset({"Node/Add", "Pod/Delete"}))
+def _refuses(cycle: Cycle, row: int) -> list[str]:
+    wanted = cycle.requests.ports
+    return [REASON] if wanted and clash(wanted, cycle.columns.ports[row]) else []
+
+
+def _hint(info: PodInfo, event: Event) -> bool:
+    """A pod that went helps when it held one of the ports."""
+    return event.before is None or clash(info.requests.ports, pod_requests(event.before).ports)
+
+
+PLUGIN = Plugin("NodePorts", filter=_filter, refuses=_refuses, events=frozenset({"Node/Add", "Pod/Delete"}), hint=_hint)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kubern.scheduler.columns import CPU, MEMORY, PODS, Mask
-from kubern.scheduler.framework import MAX_SCORE, Cycle, Plugin, Refusal, Scores
+from kubern.scheduler.framework import MAX_SCORE, Cycle, Event, Plugin, Refusal, Scores
+from kubern.scheduler.podinfo import PodInfo
+from kubern.scheduler.requests import amounts, pod_requests
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
@@ -26,6 +28,27 @@ def _filter(cycle: Cycle) -> list[Refusal]:
     return refusals
 
 
+def _refuses(cycle: Cycle, row: int) -> list[str]:
+    columns = cycle.columns
+    reasons = []
+    for resource, amount in (*cycle.requests.amounts, ("pods", 1)):
+        column = columns.column(resource)
+        if columns.allocatable[row, column] - columns.requested[row, column] < amount:
+            reasons.append("Too many pods" if column == PODS else f"Insufficient {resource}")
+    return reasons
+
+
+def _hint(info: PodInfo, event: Event) -> bool:
+    """A node helps that is large enough when empty; a pod that went or shrank, when it gave back something that is asked for."""
+    if event.name.startswith("Node/"):
+        held = amounts(((event.after or {}).get("status") or {}).get("allocatable") or {})
+        return all(held.get(resource, 0) >= amount for resource, amount in (*info.requests.amounts, ("pods", 1)))
+    if event.name == "Pod/Delete" or event.before is None or event.after is None:
+        return True
+    before, after = dict(pod_requests(event.before).amounts), dict(pod_requests(event.after).amounts)
+    return any(after.get(resource, 0) < before.get(resource, 0) for resource, _ in info.requests.amounts)
+
+
 def _score(cycle: Cycle, mask: Mask) -> Scores:
     columns = cycle.columns
     total = np.zeros(len(columns.nodes))
@@ -40,6 +63,8 @@ def _score(cycle: Cycle, mask: Mask) -> Scores:
 PLUGIN = Plugin(
     "NodeResourcesFit",
     filter=_filter,
+    refuses=_refuses,
     score=_score,
-    events=frozenset({"Node/Add", "Node/Allocatable", "Pod/Delete", "Pod/Shrink"}),
+    events=frozenset({"Node/Add", "Node/Allocatable", "Pod/Delete", "Pod/Update"}),
+    hint=_hint,
 )

@@ -18,4 +18,9 @@ def _filter(cycle: Cycle) -> list[Refusal]:
     return [Refusal(cordoned, "node(s) were unschedulable", lasting=True)]
 
 
-PLUGIN = Plugin("NodeUnschedulable", filter=_filter, events=frozenset({"Node/Add", "Node/Taint"}))
+PLUGIN = Plugin(
+    "NodeUnschedulable",
+    filter=_filter,
+    events=frozenset({"Node/Add", "Node/Taint"}),
+    hint=lambda info, event: not ((event.after or {}).get("spec") or {}).get("unschedulable"),
+)

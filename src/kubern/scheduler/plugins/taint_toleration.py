@@ -7,8 +7,11 @@ import orjson
 
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Columns, Mask
-from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, reversed_scale
+from kubern.scheduler.framework import Cycle, Event, Plugin, Refusal, Scores, reversed_scale
+from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.tolerations import first_untolerated, tolerates
+
+_FORBIDDING = ("NoSchedule", "NoExecute")
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
@@ -40,7 +43,7 @@ def _refused(cycle: Cycle) -> Mask | None:
     tolerations = cycle.pod["spec"].get("tolerations") or ()
     mask = np.zeros(len(cycle.columns.nodes), np.bool_)
     for row, taints in _taints(cycle.columns):
-        mask[row] = first_untolerated(taints, tolerations, ("NoSchedule", "NoExecute")) is not None
+        mask[row] = first_untolerated(taints, tolerations, _FORBIDDING) is not None
     return mask if mask.any() else None
 
 
@@ -68,6 +71,11 @@ def _question(pod: Obj) -> bytes:
     return orjson.dumps(pod["spec"].get("tolerations"))
 
 
+def _hint(info: PodInfo, event: Event) -> bool:
+    taints = ((event.after or {}).get("spec") or {}).get("taints") or ()
+    return first_untolerated(taints, info.pod["spec"].get("tolerations") or (), _FORBIDDING) is None
+
+
 PLUGIN = Plugin(
     "TaintToleration",
     weight=3,
@@ -75,4 +83,5 @@ PLUGIN = Plugin(
     score=_score,
     normalize=reversed_scale,
     events=frozenset({"Node/Add", "Node/Taint"}),
+    hint=_hint,
 )
