@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import subprocess
 
-from kubern.proxy.ruleset import Ruleset, change, whole
+from kubern.proxy.ruleset import Ruleset, Standing, change, taken_over, whole
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +27,18 @@ class NftLoader:
 
         When a difference is refused (somebody else touched the table) the whole table is loaded anew.
         """
-        if self._loaded is not None:
-            text = change(self._loaded, ruleset)
-            if not text:
-                return False
-            try:
-                await _nft(text)
-            except LoadError as error:
-                log.warning("rules changed behind our back, loading all of them: %s", error)
-                self._loaded = None
         if self._loaded is None:
+            standing = await _standing(ruleset.table)
+            text = whole(ruleset) if standing is None else taken_over(standing, ruleset)
+        else:
+            text = change(self._loaded, ruleset)
+        if not text:
+            return False
+        try:
+            await _nft(text)
+        except LoadError as error:
+            log.warning("the rules that stand cannot be changed, replacing all of them: %s", error)
+            self._loaded = None
             await _nft(whole(ruleset))
         self._loaded = ruleset
         return True
@@ -46,16 +49,34 @@ def remove(table: str) -> None:
     subprocess.run(["nft", "delete", "table", *table.split()], capture_output=True, check=False, timeout=10)
 
 
-async def _nft(text: str) -> None:
+async def _standing(table: str) -> Standing | None:
+    """Return what the kernel holds of the table; None when there is none."""
+    try:
+        answer = await _nft("", "--json", "--terse", "list", "table", *table.split())
+    except LoadError:
+        return None
+    chains, collections = [], []
+    for item in json.loads(answer)["nftables"]:
+        for kind, found in item.items():
+            if kind == "chain":
+                chains.append(found["name"])
+            elif kind in ("map", "set"):
+                collections.append((kind, found["name"], int(found.get("timeout", 0))))
+    return Standing(frozenset(chains), frozenset(collections))
+
+
+async def _nft(text: str, *arguments: str) -> bytes:
+    """Run nft, on the rules in `text` unless arguments say otherwise, and return its output. Raises `LoadError`."""
     process = await asyncio.create_subprocess_exec(
-        "nft", "-f", "-", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        "nft", *(arguments or ("-f", "-")), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         async with asyncio.timeout(30):
-            _, errors = await process.communicate(text.encode())
+            answer, errors = await process.communicate(text.encode())
     except TimeoutError as error:
         process.kill()
         await process.wait()
         raise LoadError("nft did not answer within 30 s") from error
     if process.returncode:
         raise LoadError(errors.decode(errors="replace").strip()[:500])
+    return answer
