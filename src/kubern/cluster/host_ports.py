@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kubern.base.clock import Clock
 from kubern.base.json import Obj
@@ -44,6 +44,9 @@ class HostPorts:
         self._nodes = list(nodes)
         self._servers: dict[int, asyncio.Server] = {}
         self._refused: set[int] = set()
+        self._carried: set[asyncio.Task[None]] = set()
+        """The connections' tasks. uvloop forgets a connection whose client has said all it will: without this a garbage
+        collection would end it before the answer."""
 
     async def serve(self, ports: set[int]) -> None:
         """Listen on exactly these ports from now on."""
@@ -85,7 +88,12 @@ class HostPorts:
                 await self._clock.sleep(BETWEEN_TRIES)
         return await self._namespace.connect(node, port, PATIENCE)
 
-    def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.get_running_loop().create_task(carry(reader, writer))
+            self._carried.add(task)
+            task.add_done_callback(self._carried.discard)
+
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 far_reader, far_writer = await asyncio.open_connection(sock=await self._connect(port))
@@ -100,7 +108,7 @@ class HostPorts:
                 writer.close()
                 far_writer.close()
 
-        return carry
+        return accept
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import errno
+import gc
 import socket
 
 import pytest
+import uvloop
 
 from kubern.base.clock import SystemClock
 from kubern.cluster.host_ports import HostPorts
@@ -101,3 +103,40 @@ async def test_a_port_that_somebody_holds_is_left_to_him_and_taken_when_he_goes(
         await ports.close()
     with pytest.raises(ConnectionRefusedError):
         await say(port, b"")
+
+
+def test_a_client_that_has_said_all_is_not_forgotten_while_it_waits(port):
+    """uvloop lets a connection go that reads no more: a garbage collection then took it from whoever waited for an answer."""
+
+    async def main():
+        kept, heard, release = [], asyncio.Event(), asyncio.Event()
+
+        async def answer_late(reader, writer):
+            kept.extend([asyncio.current_task(), reader, writer])
+            said = await reader.read()
+            heard.set()
+            await release.wait()
+            writer.write(said)
+            writer.close()
+
+        async with await asyncio.start_server(answer_late, "127.0.0.1", 0) as server:
+            ports = HostPorts(Network(server.sockets[0].getsockname()[1]), ["alive"], SystemClock())
+            await ports.serve({port})
+            asked = asyncio.create_task(asyncio.to_thread(_ask, port))
+            await asyncio.wait_for(heard.wait(), 10)
+            gc.collect()
+            release.set()
+            try:
+                return await asyncio.wait_for(asked, 20)
+            finally:
+                await ports.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == b"hello"
+
+
+def _ask(port):
+    with socket.create_connection(("127.0.0.1", port), 10) as link:
+        link.sendall(b"hello")
+        link.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: link.recv(100), b""))
