@@ -1,0 +1,195 @@
+"""The scheduler against a real apiserver in this process: what it writes, and that what waits is placed when it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubern.api.resources import load
+from kubern.apiserver.config import Config
+from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
+from kubern.apiserver.server import ApiServer
+from kubern.base.clock import SystemClock
+from kubern.base.json import Obj
+from kubern.client.client import ApiClient
+from kubern.client.contract import GVR
+from kubern.client.informer import Informers
+from kubern.client.transport_inprocess import InProcessTransport
+from kubern.http.contract import Peer
+from kubern.scheduler.main import run_scheduler
+from kubern.store.embedded import EmbeddedStore
+
+PODS, NODES, EVENTS = GVR("", "v1", "pods"), GVR("", "v1", "nodes"), GVR("", "v1", "events")
+ACCOUNTS, PRIORITIES = GVR("", "v1", "serviceaccounts"), GVR("scheduling.k8s.io", "v1", "priorityclasses")
+BUDGETS = GVR("policy", "v1", "poddisruptionbudgets")
+NS = "default"
+
+
+class Cluster:
+    """An apiserver with a scheduler, and nothing else."""
+
+    def __init__(self, client: ApiClient, informers: Informers) -> None:
+        self.client = client
+        self.pods, self.events = informers.of(PODS), informers.of(EVENTS)
+
+    async def node(self, name: str, cpu: str = "4", **labels: str) -> None:
+        await self.client.create(NODES, {"metadata": {"name": name, "labels": labels}})
+        amounts = {"cpu": cpu, "memory": "8Gi", "pods": "110"}
+        status = {"allocatable": amounts, "capacity": amounts}
+        await self.client.patch(NODES, name, {"status": status}, subresource="status")
+
+    async def pod(self, name: str, cpu: str = "1", **spec: Any) -> Obj:
+        container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": cpu}}}
+        labels = {"app": name.rstrip("0123456789")}
+        made = {
+            "metadata": {"name": name, "namespace": NS, "labels": labels},
+            "spec": {"containers": [container]} | spec,
+        }
+        return await self.client.create(PODS, made, NS)
+
+    def node_of(self, name: str) -> str:
+        held = self.pods.get(NS, name)
+        return held["spec"].get("nodeName", "") if held else ""
+
+    def condition(self, name: str, kind: str = "PodScheduled") -> Obj:
+        conditions = ((self.pods.get(NS, name) or {}).get("status") or {}).get("conditions") or ()
+        return next((each for each in conditions if each["type"] == kind), {})
+
+    def said(self, name: str, reason: str) -> list[str]:
+        events = self.events.list()
+        return [e["message"] for e in events if e["reason"] == reason and e["involvedObject"]["name"] == name]
+
+    async def until(self, check: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + 20
+        while not (found := check()):
+            assert time.monotonic() < deadline, "not in time"
+            await asyncio.sleep(0.01)
+        return found
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    clock = SystemClock()
+    store = await EmbeddedStore.open(tmp_path / "store", clock=clock)
+    api = ApiServer(store, load(), Config(authorization_mode=("AlwaysAllow",)), clock)
+    await api.start()
+    client = ApiClient(InProcessTransport(api.handler, Peer(user=User("admin", (MASTERS, AUTHENTICATED)), memo={})))
+    informers = Informers(client, clock)
+    made = Cluster(client, informers)
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_scheduler(client, clock, informers=informers))
+            informers.start(group)
+
+    await client.create(ACCOUNTS, {"metadata": {"name": "default", "namespace": NS}}, NS)
+    task = asyncio.create_task(run())
+    yield made
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await client.close()
+    await api.close()
+    await store.close()
+
+
+async def test_a_pod_is_bound_and_an_event_says_so(cluster: Cluster) -> None:
+    await cluster.node("n1")
+    await cluster.pod("web")
+    await cluster.until(lambda: cluster.node_of("web") == "n1")
+    assert cluster.condition("web")["status"] == "True"
+    assert await cluster.until(lambda: cluster.said("web", "Scheduled")) == ["Successfully assigned default/web to n1"]
+
+
+async def test_a_pod_without_a_place_says_why_and_gets_one_when_there_is_one(cluster: Cluster) -> None:
+    await cluster.node("n1", "1")
+    await cluster.pod("big", "3")
+    message = (
+        "0/1 nodes are available: 1 Insufficient cpu. "
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    )
+    found = await cluster.until(lambda: cluster.condition("big"))
+    assert (found["status"], found["reason"], found["message"]) == ("False", "Unschedulable", message)
+    assert await cluster.until(lambda: cluster.said("big", "FailedScheduling")) == [message]
+    await cluster.pod("small")
+    await cluster.until(lambda: cluster.node_of("small") == "n1")
+    await cluster.node("n2")
+    await cluster.until(lambda: cluster.node_of("big") == "n2")
+
+
+async def test_less_important_pods_make_room(cluster: Cluster) -> None:
+    await cluster.client.create(PRIORITIES, {"metadata": {"name": "high"}, "value": 1000})
+    await cluster.node("n1")
+    await cluster.pod("low1", "2")
+    await cluster.pod("low2", "2")
+    await cluster.until(lambda: cluster.node_of("low1") and cluster.node_of("low2"))
+    asking = await cluster.pod("high", "2", priorityClassName="high")
+    nominated = await cluster.until(
+        lambda: ((cluster.pods.get(NS, "high") or {}).get("status") or {}).get("nominatedNodeName")
+    )
+    assert nominated == "n1"
+    victim = await cluster.until(
+        lambda: next((n for n in ("low1", "low2") if "deletionTimestamp" in cluster.pods.get(NS, n)["metadata"]), "")
+    )
+    target = cluster.condition(victim, "DisruptionTarget")
+    assert target["reason"] == "PreemptionByScheduler"
+    assert target["message"] == "default-scheduler: preempting to accommodate a higher priority pod"
+    said = await cluster.until(lambda: cluster.said(victim, "Preempted"))
+    assert said == [f"Preempted by pod {asking['metadata']['uid']} on node n1"]
+    assert not cluster.node_of("high")
+    # another of the same priority respects the claim, and the victim leaves in its own time
+    await cluster.client.delete(PODS, victim, NS, grace_period=0)
+    await cluster.until(lambda: cluster.node_of("high") == "n1")
+    survivor = ({"low1", "low2"} - {victim}).pop()
+    assert "deletionTimestamp" not in cluster.pods.get(NS, survivor)["metadata"]
+
+
+async def test_pods_with_gates_wait_for_them(cluster: Cluster) -> None:
+    await cluster.node("n1")
+    await cluster.pod("gated", schedulingGates=[{"name": "example.com/wait"}])
+    await cluster.pod("free")
+    await cluster.until(lambda: cluster.node_of("free"))
+    assert not cluster.node_of("gated")
+    assert cluster.condition("gated")["reason"] == "SchedulingGated"
+    await cluster.client.patch(PODS, "gated", {"spec": {"schedulingGates": None}}, NS)
+    await cluster.until(lambda: cluster.node_of("gated") == "n1")
+
+
+async def test_replicas_that_avoid_each_other_fill_the_zones_evenly(cluster: Cluster) -> None:
+    for number in range(6):
+        await cluster.node(
+            f"n{number}", **{"topology.kubernetes.io/zone": f"z{number % 3}", "kubernetes.io/hostname": f"n{number}"}
+        )
+    selector = {"matchLabels": {"app": "web"}}
+    apart = [{"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}]
+    spread = {
+        "topologyKey": "topology.kubernetes.io/zone",
+        "maxSkew": 1,
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": selector,
+    }
+    spec = {
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": apart}},
+        "topologySpreadConstraints": [spread],
+    }
+    for number in range(7):
+        await cluster.pod(f"web{number}", **spec)
+
+    def placed() -> list[str]:
+        return [node for number in range(7) if (node := cluster.node_of(f"web{number}"))]
+
+    await cluster.until(lambda: len(placed()) == 6)
+    assert len(set(placed())) == 6
+    left = next(f"web{number}" for number in range(7) if not cluster.node_of(f"web{number}"))
+    condition = await cluster.until(lambda: cluster.condition(left))
+    assert condition["message"].startswith("0/6 nodes are available: 6 node(s) didn't match pod anti-affinity rules.")
+    await cluster.client.delete(
+        PODS, next(f"web{n}" for n in range(7) if cluster.node_of(f"web{n}")), NS, grace_period=0
+    )
+    await cluster.until(lambda: cluster.node_of(left))
