@@ -44,7 +44,10 @@ class Columns:
         self.relations = Relations()
         self.images: dict[str, dict[int, int]] = {}
         """Image name to its size in bytes by row."""
+        self.notes: dict[str, Any] = {}
+        """What plug-ins remember from one cycle to the next, by their names."""
         self.epoch = 0
+        self._users: dict[tuple[str, str], set[str]] = {}
         self._free: list[int] = []
         self._where: dict[str, int] = {}
         self._strays: dict[str, dict[str, PodInfo]] = {}
@@ -121,6 +124,8 @@ class Columns:
         self.on[row][info.uid] = info
         self._count(row, info.requests, 1)
         self.relations.change(info, row, 1)
+        for name in info.claims:
+            self._users.setdefault((info.namespace, name), set()).add(info.uid)
 
     def remove_pod(self, uid: str) -> None:
         """Stop counting a pod; nothing happens when it was not counted."""
@@ -129,9 +134,18 @@ class Columns:
             info = self.on[row].pop(uid)
             self._count(row, info.requests, -1)
             self.relations.change(info, row, -1)
+            for name in info.claims:
+                users = self._users[info.namespace, name]
+                users.discard(uid)
+                if not users:
+                    del self._users[info.namespace, name]
             return
         for pods in self._strays.values():
             pods.pop(uid, None)
+
+    def users(self, namespace: str, claim: str) -> int:
+        """Return how many pods on nodes use a PersistentVolumeClaim."""
+        return len(self._users.get((namespace, claim), ()))
 
     def refresh(self, pod: Obj) -> None:
         """Take over a pod's newest object, which counts like the one before."""

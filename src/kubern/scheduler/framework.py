@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.client.contract import Client
 from kubern.scheduler.columns import Columns, Mask
@@ -78,6 +79,7 @@ class Binding(NamedTuple):
     client: Client
     cycle: Cycle
     node: str
+    clock: Clock
 
 
 class Eviction(NamedTuple):
@@ -149,3 +151,8 @@ def disjoint(refusals: list[Refusal]) -> list[Refusal]:
         if nodes.any():
             found.append(refusal._replace(nodes=nodes))
     return found
+
+
+def never(cycle: Cycle, row: int) -> list[str]:
+    """`refuses` of a plug-in all of whose refusals are lasting: other pods' end does not concern it."""
+    return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubern.base.json import Obj
+from kubern.scheduler.claims import claim_names
 from kubern.scheduler.requests import PodRequests, pod_requests
 from kubern.scheduler.terms import Affinity, pod_affinity
 
@@ -13,7 +14,18 @@ GroupKey = tuple[str, tuple[tuple[str, str], ...]]
 class PodInfo:
     """One pod, taken apart. Only `pod` is ever replaced, by a newer object that counts the same."""
 
-    __slots__ = ("affinity", "group", "name", "namespace", "pod", "priority", "requests", "terminating", "uid")
+    __slots__ = (
+        "affinity",
+        "claims",
+        "group",
+        "name",
+        "namespace",
+        "pod",
+        "priority",
+        "requests",
+        "terminating",
+        "uid",
+    )
 
     def __init__(self, pod: Obj) -> None:
         meta, spec = pod["metadata"], pod["spec"]
@@ -26,6 +38,7 @@ class PodInfo:
         self.terminating = "deletionTimestamp" in meta
         self.requests: PodRequests = pod_requests(pod)
         self.group: GroupKey = (self.namespace, tuple(sorted(labels.items())))
+        self.claims = tuple(each.name for each in claim_names(pod))
         self.affinity: Affinity = pod_affinity(spec, self.namespace, labels)
 
     @property
@@ -40,4 +53,5 @@ class PodInfo:
             and self.terminating == other.terminating
             and self.requests == other.requests
             and self.affinity == other.affinity
+            and self.claims == other.claims
         )

@@ -32,10 +32,11 @@ class Writer:
     async def bind(self, cycle: Cycle, node: str, plugins: list[Plugin]) -> None:
         """Prepare and bind a pod. Raises `StatusError`."""
         info = cycle.info
+        # outside of the slots: who waits for a volume must not hold up the others
+        for plugin in plugins:
+            if plugin.pre_bind is not None:
+                await plugin.pre_bind(Binding(self._client, cycle, node, self._clock))
         async with self._slots:
-            for plugin in plugins:
-                if plugin.pre_bind is not None:
-                    await plugin.pre_bind(Binding(self._client, cycle, node))
             binding = {
                 "apiVersion": "v1",
                 "kind": "Binding",

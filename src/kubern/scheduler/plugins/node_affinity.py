@@ -9,7 +9,7 @@ import orjson
 
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Columns, Mask
-from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, scaled
+from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, never, scaled
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
@@ -111,6 +111,7 @@ PLUGIN = Plugin(
     "NodeAffinity",
     weight=2,
     filter=_filter,
+    refuses=never,
     score=_score,
     normalize=scaled,
     events=frozenset({"Node/Add", "Node/Label"}),

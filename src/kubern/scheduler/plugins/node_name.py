@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubern.scheduler.framework import Cycle, Plugin, Refusal
+from kubern.scheduler.framework import Cycle, Plugin, Refusal, never
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
@@ -19,6 +19,7 @@ def _filter(cycle: Cycle) -> list[Refusal]:
 PLUGIN = Plugin(
     "NodeName",
     filter=_filter,
+    refuses=never,
     events=frozenset({"Node/Add"}),
     hint=lambda info, event: event.after is None or event.after["metadata"]["name"] == info.pod["spec"].get("nodeName"),
 )

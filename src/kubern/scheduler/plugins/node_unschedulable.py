@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubern.scheduler.framework import Cycle, Plugin, Refusal
+from kubern.scheduler.framework import Cycle, Plugin, Refusal, never
 from kubern.scheduler.tolerations import tolerates
 
 _TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -21,6 +21,7 @@ def _filter(cycle: Cycle) -> list[Refusal]:
 PLUGIN = Plugin(
     "NodeUnschedulable",
     filter=_filter,
+    refuses=never,
     events=frozenset({"Node/Add", "Node/Taint"}),
     hint=lambda info, event: not ((event.after or {}).get("spec") or {}).get("unschedulable"),
 )

@@ -7,7 +7,7 @@ import orjson
 
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Columns, Mask
-from kubern.scheduler.framework import Cycle, Event, Plugin, Refusal, Scores, reversed_scale
+from kubern.scheduler.framework import Cycle, Event, Plugin, Refusal, Scores, never, reversed_scale
 from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.tolerations import first_untolerated, tolerates
 
@@ -80,6 +80,7 @@ PLUGIN = Plugin(
     "TaintToleration",
     weight=3,
     filter=_filter,
+    refuses=never,
     score=_score,
     normalize=reversed_scale,
     events=frozenset({"Node/Add", "Node/Taint"}),
