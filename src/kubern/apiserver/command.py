@@ -7,6 +7,7 @@ import gc
 import logging
 import re
 import signal
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +92,17 @@ def parse_runtime_config(text: str) -> dict[str, bool]:
             raise ValueError(f"not a boolean in --runtime-config: {part!r}")
         result[key.strip()] = value != "false"
     return result
+
+
+def parse_claims(pairs: Iterable[str]) -> dict[str, str]:
+    """Read `key=value` pairs. Raises `ValueError`."""
+    claims = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not key or not found:
+            raise ValueError(f"--oidc-required-claim: {pair!r} must be key=value")
+        claims[key] = value
+    return claims
 
 
 def parse_duration(text: str) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kubern.apiserver.authn.oidc import OidcSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -30,6 +32,7 @@ class Config:
     kubelet_client_certificate: Path | None = None
     kubelet_client_key: Path | None = None
     kubelet_certificate_authority: Path | None = None
+    oidc: OidcSettings | None = None
     disable_admission_plugins: frozenset[str] = frozenset()
 
     @property

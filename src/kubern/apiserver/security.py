@@ -13,6 +13,8 @@ from kubern.apiserver.authn.certificate import Certificates
 from kubern.apiserver.authn.chain import Chain, in_process
 from kubern.apiserver.authn.impersonation import Impersonation
 from kubern.apiserver.authn.keys import VerifyingKey, load_public_keys, load_signing_key
+from kubern.apiserver.authn.oidc import OidcTokens
+from kubern.apiserver.authn.oidc_keys import OidcKeys
 from kubern.apiserver.authn.service_account import ServiceAccountTokens, TokenIssuer
 from kubern.apiserver.authn.token_file import TokenFile
 from kubern.apiserver.authz.modes import Decide, build
@@ -35,6 +37,8 @@ class Security(NamedTuple):
     policy: Policy
     issuer: TokenIssuer | None
     keys: Sequence[VerifyingKey]
+    oidc_keys: OidcKeys | None = None
+    """To be run by the server, when there is an OpenID Connect provider."""
 
 
 def secure(core: Core) -> Security:
@@ -64,13 +68,16 @@ def secure(core: Core) -> Security:
         checkers.append(
             ServiceAccountTokens(keys, issuer=config.service_account_issuer, lookup=core.find_object, clock=clock)
         )
+    oidc_keys = OidcKeys(config.oidc.issuer_url, config.oidc.ca_file, clock) if config.oidc else None
+    if config.oidc and oidc_keys:
+        checkers.append(OidcTokens(config.oidc, oidc_keys.find, clock))
     bearer = BearerTokens(checkers, config.audiences, clock)
     chain = Chain(
         [in_process, Certificates(clock), bearer],
         anonymous=config.anonymous_auth,
         impersonate=Impersonation(authorize, forbidden),
     )
-    return Security(chain, authorize, bearer, policy, issuer, keys)
+    return Security(chain, authorize, bearer, policy, issuer, keys, oidc_keys)
 
 
 def _volume_of(core: Core, namespace: str, claim: str) -> str:

@@ -68,14 +68,17 @@ class ApiServer:
             [*scan(subresources, "SUBRESOURCE", SubresourceHandler), *reviewers()],
         )
         self.handler: Handler = pipeline.handle
-        self._bookmarks: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Fill the watch caches and create what every cluster has."""
         await self.core.feed.start()
         self._take_addresses()
         await bootstrap(self.core)
-        self._bookmarks = asyncio.get_running_loop().create_task(self._send_bookmarks(), name="bookmarks")
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
+        if self.core.security.oidc_keys:
+            self._tasks.append(loop.create_task(self.core.security.oidc_keys.run(), name="OpenID Connect keys"))
         self._health.started = True
 
     def _take_addresses(self) -> None:
@@ -88,9 +91,9 @@ class ApiServer:
     async def close(self) -> None:
         """End every watch and let go of the store."""
         self._health.stopping = True
-        if self._bookmarks:
-            self._bookmarks.cancel()
-            await asyncio.gather(self._bookmarks, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.core.feed.close()
 
     async def _send_bookmarks(self) -> None:

@@ -47,16 +47,51 @@ def run(
         Path | None, typer.Option(help="CA of the kubelets' certificates.")
     ] = None,
     event_ttl: Annotated[str, typer.Option(help="How long events are kept, e.g. 1h0m0s.")] = "1h0m0s",
+    oidc_issuer_url: Annotated[str, typer.Option(help="OpenID Connect provider whose ID tokens are taken.")] = "",
+    oidc_client_id: Annotated[str, typer.Option(help="The audience that its tokens must be for.")] = "",
+    oidc_username_claim: Annotated[str, typer.Option(help="The claim that is the user's name.")] = "sub",
+    oidc_username_prefix: Annotated[
+        str, typer.Option(help="Put before it; `-`: nothing; empty: the issuer and #.")
+    ] = "",
+    oidc_groups_claim: Annotated[str, typer.Option(help="The claim that holds the user's groups.")] = "",
+    oidc_groups_prefix: Annotated[str, typer.Option(help="Put before each group.")] = "",
+    oidc_ca_file: Annotated[Path | None, typer.Option(help="CA of the provider; none: the machine's own.")] = None,
+    oidc_signing_algs: Annotated[str, typer.Option(help="Signatures to take, comma-separated.")] = "RS256",
+    oidc_required_claim: Annotated[
+        list[str] | None, typer.Option(help="key=value that a token must state; may be given often.")
+    ] = None,
     disable_admission_plugins: Annotated[
         str, typer.Option(help="Admission plug-ins to leave out, comma-separated.")
     ] = "",
 ) -> None:
     """Serve the Kubernetes API over HTTPS."""
-    from kubern.apiserver.command import Listen, parse_duration, parse_port_range, parse_runtime_config, run_apiserver
+    from kubern.apiserver.authn.oidc import OidcSettings
+    from kubern.apiserver.command import (
+        Listen,
+        parse_claims,
+        parse_duration,
+        parse_port_range,
+        parse_runtime_config,
+        run_apiserver,
+    )
     from kubern.apiserver.config import Config
 
     with failures_said():
+        oidc = None
+        if oidc_issuer_url:
+            oidc = OidcSettings(
+                oidc_issuer_url,
+                oidc_client_id,
+                oidc_username_claim,
+                oidc_username_prefix,
+                oidc_groups_claim,
+                oidc_groups_prefix,
+                oidc_ca_file,
+                tuple(filter(None, oidc_signing_algs.split(","))),
+                parse_claims(oidc_required_claim or ()),
+            )
         config = Config(
+            oidc=oidc,
             advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),
             secure_port=secure_port,
             service_cluster_ip_range=service_cluster_ip_range,
