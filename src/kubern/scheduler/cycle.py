@@ -39,6 +39,12 @@ def schedule(
     cycle: Cycle, plugins: Sequence[Plugin], chance: random.Random, nominations: Nominations | None = None
 ) -> Placed | Unplaced:
     """Run the filters, then the scores of what is left, and choose among the best; the node that the pod has a claim on comes first."""
+    found = find(cycle, plugins, nominations)
+    return choose(cycle, plugins, found.feasible, chance) if isinstance(found, Filtered) else found
+
+
+def find(cycle: Cycle, plugins: Sequence[Plugin], nominations: Nominations | None) -> Filtered | Placed | Unplaced:
+    """Run the filters. Returns nodes to choose from, or the outcome when there is no choice."""
     columns = cycle.columns
     if not columns.rows:
         return Unplaced("no nodes available to schedule pods", ())
@@ -53,15 +59,23 @@ def schedule(
         claimed = columns.rows.get(nominations.node_of(cycle.info.uid))
         if claimed is not None and feasible[claimed]:
             return Placed(_name(cycle, claimed), {})
+    return Filtered(feasible, refused) if feasible.any() else unplaced(cycle, refused)
+
+
+def choose(
+    cycle: Cycle, plugins: Sequence[Plugin], feasible: Mask, chance: random.Random, more: Scores | None = None
+) -> Placed:
+    """Return the best of the feasible nodes, by chance among equals. `more`: points from outside."""
     rows = np.flatnonzero(feasible)
-    if not len(rows):
-        return _unplaced(cycle, refused)
     if len(rows) == 1:
         return Placed(_name(cycle, int(rows[0])), {})
     scores = scored(cycle, plugins, feasible)
-    total = np.sum(list(scores.values()), axis=0) if scores else np.zeros(len(columns.nodes))
-    best = total[rows]
-    top = rows[best == best.max()]
+    if more is not None:
+        scores["extenders"] = more
+    total = np.zeros(len(rows))
+    for each in scores.values():
+        total += each[rows]
+    top = rows[total == total.max()]
     row = int(top[chance.randrange(len(top))])
     return Placed(_name(cycle, row), {name: float(each[row]) for name, each in scores.items()})
 
@@ -113,7 +127,7 @@ def _name(cycle: Cycle, row: int) -> str:
     return name
 
 
-def _unplaced(cycle: Cycle, refused: Sequence[tuple[Plugin, Sequence[Refusal]]]) -> Unplaced:
+def unplaced(cycle: Cycle, refused: Sequence[tuple[Plugin, Sequence[Refusal]]]) -> Unplaced:
     """Return upstream's sentence: `0/5 nodes are available: 2 Too many pods, 3 Insufficient cpu.`"""
     counts: dict[str, int] = {}
     for _, refusals in refused:

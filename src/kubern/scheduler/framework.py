@@ -103,7 +103,8 @@ class Plugin:
     """One scheduling plug-in: the extension points it takes part in, and the changes that may turn its refusal.
 
     `events` names what wakes a pod that it refused: `Node/Add`, `Node/Label`, `Node/Taint`, `Node/Allocatable`, `Pod/Delete`, `Pod/Add`,
-    `Pod/Update`, and `Add`, `Update` or `Delete` of a kind that it reads (`PersistentVolumeClaim/Add`); `hint` looks closer at one.
+    `Pod/Update`, and `Add`, `Update` or `Delete` of a kind that it reads (`PersistentVolumeClaim/Add`); `hint` looks closer at one. Without
+    `events` every change wakes it.
     """
 
     name: str
@@ -122,8 +123,12 @@ class Plugin:
     """Take note that the pod goes to a node."""
     unreserve: Callable[[Cycle, str], None] | None = None
     """Undo `reserve`: the binding failed."""
+    permit: Callable[[Cycle, str], Awaitable[str]] | None = None
+    """Lets the pod go on to its node (empty) or not (why); it may take its time, other pods are scheduled meanwhile."""
     pre_bind: Callable[[Binding], Awaitable[None]] | None = None
     """Do what must be done before the binding; raises `StatusError` when that fails."""
+    post_bind: Callable[[Cycle, str], None] | None = None
+    """Take note that the pod is bound."""
     events: frozenset[str] = frozenset()
     hint: Hint | None = None
     configure: Callable[[Obj], Plugin] | None = None

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import random
+import socket
+import uuid
 
 from kubern.base.clock import Clock
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
+from kubern.client.leaderelection import Election, Elector
+from kubern.scheduler.config import Configuration
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.registry import load
 from kubern.scheduler.scheduler import Scheduler
 
 
+def default_configuration(name: str = DEFAULT_NAME) -> Configuration:
+    """Return one profile with all plug-ins as they come."""
+    return Configuration((Profile(name, load()),))
+
+
 async def run_scheduler(
-    client: Client,
-    clock: Clock,
-    profiles: Sequence[Profile] | None = None,
-    informers: Informers | None = None,
+    client: Client, clock: Clock, config: Configuration | None = None, informers: Informers | None = None
 ) -> None:
     """Schedule until cancelled. `informers` are shared with others of the process; without them it follows the API by itself."""
     own = Informers(client, clock) if informers is None else informers
-    scheduler = Scheduler(client, own, clock, profiles or [Profile(DEFAULT_NAME, load())])
+    scheduler = Scheduler(client, own, clock, config or default_configuration())
     async with asyncio.TaskGroup() as group:
         if informers is None:
             own.start(group)
         await scheduler.run()
+
+
+async def run_elected(client: Client, clock: Clock, config: Configuration) -> None:
+    """Schedule while holding the configuration's Lease. Raises `LeadershipLost`."""
+    namespace, name = config.lease
+    election = Election(name, f"{socket.gethostname()}_{uuid.uuid4()}", namespace)
+    elector = Elector(client, clock, election, random.Random())
+    try:
+        await elector.lead(lambda: run_scheduler(client, clock, config))
+    finally:
+        await elector.release()

@@ -78,6 +78,11 @@ class Queue:
         else:
             self._activate(held)
 
+    def again(self, info: PodInfo, now: float) -> None:
+        """Take back a pod whose binding failed: it is tried again after a back-off."""
+        held = self._pods[info.uid] = Waiting(info, now, attempts=1)
+        self._delay(held, now)
+
     def remove(self, uid: str) -> None:
         """Forget a pod: it has a node, or is gone."""
         held = self._pods.pop(uid, None)
@@ -177,6 +182,9 @@ def _same(one: PodInfo, other: PodInfo) -> bool:
 
 
 def _awaited(waiting: Waiting) -> set[str]:
+    """Return the events that a pod waits for. A plug-in that names none may be turned by any."""
+    if not all(plugin.events for plugin in waiting.refused_by):
+        return {_ANYTHING}
     return {name for plugin in waiting.refused_by for name in plugin.events} or {_ANYTHING}
 
 
@@ -184,7 +192,8 @@ def _helps(waiting: Waiting, event: Event) -> bool:
     """Whether one of the plug-ins that refused a pod would look at it again after this event."""
     if not waiting.refused_by:
         return True
-    return any(_hinted(plugin, waiting, event) for plugin in waiting.refused_by if event.name in plugin.events)
+    concerned = (plugin for plugin in waiting.refused_by if not plugin.events or event.name in plugin.events)
+    return any(_hinted(plugin, waiting, event) for plugin in concerned)
 
 
 def _hinted(plugin: Plugin, waiting: Waiting, event: Event) -> bool:

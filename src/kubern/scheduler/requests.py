@@ -15,8 +15,8 @@ DEFAULT_CPU = 100
 """Millicores that a container without a request counts for in scores."""
 DEFAULT_MEMORY = 200 * 1024 * 1024
 
-_LARGEST = 2**62
-"""Amounts above are as good as infinite, and still add up in 64 bits."""
+_LARGEST = 2**53
+"""Amounts above (8 PiB) are as good as infinite; a thousand of them still add up in 64 bits."""
 
 
 class PodRequests(NamedTuple):

@@ -6,18 +6,22 @@ A placed pod is counted on its node at once ("assumed") and bound in the backgro
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 
 from kubern.base.clock import Clock
 from kubern.base.errors import StatusError
 from kubern.client.contract import Client
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Informers
-from kubern.scheduler.cycle import Unplaced, schedule
+from kubern.scheduler.config import Configuration
+from kubern.scheduler.cycle import Placed, Unplaced, schedule
+from kubern.scheduler.extended_cycle import schedule_extended
+from kubern.scheduler.extender import Extenders
 from kubern.scheduler.follower import Follower
-from kubern.scheduler.framework import Cycle, Eviction, Helpless
+from kubern.scheduler.framework import Cycle, Eviction, Helpless, Plugin
 from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.queue import Queue, Waiting
@@ -33,10 +37,11 @@ CYCLES_IN_A_ROW = 32
 class Scheduler:
     """All profiles of one program; they share the queue and the view of the cluster."""
 
-    def __init__(self, client: Client, informers: Informers, clock: Clock, profiles: Sequence[Profile]) -> None:
-        self.profiles = {profile.name: profile for profile in profiles}
-        self.queue = Queue()
+    def __init__(self, client: Client, informers: Informers, clock: Clock, config: Configuration) -> None:
+        self.profiles = {profile.name: profile for profile in config.profiles}
+        self.queue = Queue(config.backoff_first, config.backoff_last)
         self.follower = Follower(informers, self.profiles, self.queue, clock.monotonic)
+        self._extenders = Extenders(config.extenders)
         self._clock = clock
         self._chance = random.Random()
         self._recorders = {name: EventRecorder(client, name, clock) for name in self.profiles}
@@ -47,11 +52,14 @@ class Scheduler:
         """Schedule until cancelled."""
         self.follower.wake = self._wake.set
         await self.follower.start()
-        async with asyncio.TaskGroup() as group:
-            for name, recorder in self._recorders.items():
-                group.create_task(recorder.run(), name=f"events of {name}")
-            group.create_task(self._flush(), name="scheduler flush")
-            await self._loop(group)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, recorder in self._recorders.items():
+                    group.create_task(recorder.run(), name=f"events of {name}")
+                group.create_task(self._flush(), name="scheduler flush")
+                await self._loop(group)
+        finally:
+            await self._extenders.close()
 
     async def _loop(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -60,7 +68,10 @@ class Scheduler:
                 waiting = self.queue.pop(self._clock.monotonic())
                 if waiting is None:
                     break
-                self._try(waiting, group)
+                if self._extenders.concerning(waiting.pod):
+                    await self._try_extended(waiting, group)
+                else:
+                    self._try(waiting, group)
             else:
                 await self._clock.sleep(0)
                 continue
@@ -87,31 +98,53 @@ class Scheduler:
             self._wake.set()
 
     def _try(self, waiting: Waiting, group: asyncio.TaskGroup) -> None:
-        info = waiting.info
-        profile = self._profile(info)
-        cycle = Cycle(info, self.follower.columns, self.follower.listers)
-        nominations = self.follower.nominations
+        cycle, plugins = self._cycle(waiting)
         try:
-            with nominations.as_seen_by(info):
-                outcome = schedule(cycle, profile.plugins, self._chance, nominations)
-                room = self._make_room(cycle, profile, outcome) if isinstance(outcome, Unplaced) else None
-            if isinstance(outcome, Unplaced):
-                self._refuse(waiting, outcome, room, group)
-                return
-            for plugin in profile.plugins:
-                if plugin.reserve is not None:
-                    plugin.reserve(cycle, outcome.node)
+            with self.follower.nominations.as_seen_by(cycle.info):
+                outcome = schedule(cycle, plugins, self._chance, self.follower.nominations)
+            self._settle(waiting, cycle, outcome, group)
         except Exception as error:
             # a plug-in that raises must not take every other pod's placement with it
-            log.exception("scheduling %s/%s failed", info.namespace, info.name)
-            self.queue.failed(waiting, (), self._clock.monotonic(), error=True)
-            self._say(info, "SchedulerError", f"running the plug-ins: {error}", None, group)
+            log.exception("scheduling %s/%s failed", cycle.info.namespace, cycle.info.name)
+            self._failed(waiting, error, group)
+
+    async def _try_extended(self, waiting: Waiting, group: asyncio.TaskGroup) -> None:
+        cycle, plugins = self._cycle(waiting)
+        try:
+            outcome = await schedule_extended(cycle, plugins, self._extenders, self.follower.nominations, self._chance)
+            # the pod may be gone, or on a node, by now
+            if self.follower.held(cycle.info) is not None and waiting.place == "trying":
+                self._settle(waiting, cycle, outcome, group)
+        except Exception as error:
+            log.exception("scheduling %s/%s failed", cycle.info.namespace, cycle.info.name)
+            self._failed(waiting, error, group)
+
+    def _cycle(self, waiting: Waiting) -> tuple[Cycle, list[Plugin]]:
+        info = waiting.info
+        return Cycle(info, self.follower.columns, self.follower.listers), self._profile(info).plugins
+
+    def _settle(self, waiting: Waiting, cycle: Cycle, outcome: Placed | Unplaced, group: asyncio.TaskGroup) -> None:
+        """Let a placed pod be bound, an unplaced one wait."""
+        info, profile = cycle.info, self._profile(cycle.info)
+        if isinstance(outcome, Unplaced):
+            with self.follower.nominations.as_seen_by(info):
+                room = self._make_room(cycle, profile, outcome)
+            self._refuse(waiting, outcome, room, group)
             return
+        for plugin in profile.plugins:
+            if plugin.reserve is not None:
+                plugin.reserve(cycle, outcome.node)
         self.follower.assumed.add(info.uid)
-        nominations.drop(info.uid)
+        self.follower.nominations.drop(info.uid)
         self.follower.columns.add_pod(info, outcome.node)
         self.queue.remove(info.uid)
         group.create_task(self._bind(cycle, outcome.node), name="bind")
+
+    def _failed(self, waiting: Waiting, error: Exception, group: asyncio.TaskGroup) -> None:
+        """An attempt that went wrong: it is made again after a back-off."""
+        info = waiting.info
+        self.queue.failed(waiting, (), self._clock.monotonic(), error=True)
+        self._say(info, "SchedulerError", f"running the plug-ins: {error}", None, group)
 
     def _profile(self, info: PodInfo) -> Profile:
         return self.profiles[info.pod["spec"].get("schedulerName", DEFAULT_NAME)]
@@ -163,10 +196,36 @@ class Scheduler:
         info = cycle.info
         profile = self._profile(info)
         try:
-            await self._writers[profile.name].bind(cycle, node, profile.plugins)
-            return
+            refusal = await self._permitted(cycle, node, profile)
+            if not refusal:
+                await self._writers[profile.name].bind(cycle, node, profile.plugins, self._binder(cycle, node))
+                for plugin in profile.plugins:
+                    if plugin.post_bind is not None:
+                        plugin.post_bind(cycle, node)
+                return
+            log.info("%s/%s may not go to %s: %s", info.namespace, info.name, node, refusal)
         except StatusError as error:
             log.warning("binding %s/%s: %s", info.namespace, info.name, error)
+        except Exception:
+            # a plug-in's mistake concerns its pod, not the scheduler
+            log.exception("binding %s/%s failed", info.namespace, info.name)
+        self._undo(cycle, node, profile)
+
+    def _binder(self, cycle: Cycle, node: str) -> Callable[[], Awaitable[None]] | None:
+        """Return what binds the pod instead of a Binding: an extender that wants to."""
+        extender = next((each for each in self._extenders.concerning(cycle.pod) if each.bind), None)
+        return functools.partial(self._extenders.bind, extender, cycle.pod, node) if extender else None
+
+    async def _permitted(self, cycle: Cycle, node: str, profile: Profile) -> str:
+        """Return why a plug-in does not let the pod go to the node, empty when all do."""
+        for plugin in profile.plugins:
+            if plugin.permit is not None and (refusal := await plugin.permit(cycle, node)):
+                return refusal
+        return ""
+
+    def _undo(self, cycle: Cycle, node: str, profile: Profile) -> None:
+        """Take a pod off the node that it was assumed on, and let it be tried again after its back-off."""
+        info = cycle.info
         self.follower.assumed.discard(info.uid)
         for plugin in profile.plugins:
             if plugin.unreserve is not None:
@@ -176,4 +235,5 @@ class Scheduler:
             return
         self.follower.columns.remove_pod(info.uid)
         if held is not None and self.follower.mine(held):
-            self.follower.enqueue(held)
+            self.queue.again(PodInfo(held), self._clock.monotonic())
+            self._wake.set()

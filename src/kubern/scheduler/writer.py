@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from kubern.base.clock import Clock, rfc3339
 from kubern.base.errors import StatusError
@@ -29,23 +30,28 @@ class Writer:
         self._clock = clock
         self._slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
 
-    async def bind(self, cycle: Cycle, node: str, plugins: list[Plugin]) -> None:
-        """Prepare and bind a pod. Raises `StatusError`."""
+    async def bind(
+        self, cycle: Cycle, node: str, plugins: list[Plugin], binder: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Prepare and bind a pod, by a Binding or by `binder`. Raises `StatusError`."""
         info = cycle.info
         # outside of the slots: who waits for a volume must not hold up the others
         for plugin in plugins:
             if plugin.pre_bind is not None:
                 await plugin.pre_bind(Binding(self._client, cycle, node, self._clock))
         async with self._slots:
-            binding = {
-                "apiVersion": "v1",
-                "kind": "Binding",
-                "metadata": {"name": info.name, "namespace": info.namespace, "uid": info.uid},
-                "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-            }
-            await self._client.create(PODS, binding, info.namespace, name=info.name, subresource="binding")
+            await (binder() if binder is not None else self._post(info, node))
         text = f"Successfully assigned {info.namespace}/{info.name} to {node}"
         self._recorder.event(info.pod, NORMAL, "Scheduled", text)
+
+    async def _post(self, info: PodInfo, node: str) -> None:
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": info.name, "namespace": info.namespace, "uid": info.uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        }
+        await self._client.create(PODS, binding, info.namespace, name=info.name, subresource="binding")
 
     def refused(self, pod: Obj, message: str) -> None:
         """Record that no node was found."""

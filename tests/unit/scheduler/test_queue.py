@@ -102,6 +102,14 @@ def test_a_hint_looks_closer_at_an_event():
     assert names(queue, 6) == ["a"]
 
 
+def test_a_plugin_that_names_no_events_is_asked_after_each():
+    queue = Queue()
+    queue.add(pod("a"), 0, gated=False)
+    queue.failed(queue.pop(0), (*NEEDS_NODE, Plugin("from outside")), 0)
+    queue.event(Event("Pod/Delete"), 5)
+    assert names(queue, 5) == ["a"]
+
+
 def test_a_hint_that_fails_wakes_the_pod():
     queue = Queue()
     queue.add(pod("a"), 0, gated=False)

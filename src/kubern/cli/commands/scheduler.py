@@ -11,22 +11,40 @@ from kubern.cli.command import Command
 
 
 def run(
-    kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
+    kubeconfig: Annotated[Path | None, typer.Option(help="How to reach the apiserver.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A KubeSchedulerConfiguration file: profiles, plug-ins, weights, extenders.")
+    ] = None,
     scheduler_name: Annotated[
-        str, typer.Option(help="Schedule the pods whose spec.schedulerName is this.")
+        str, typer.Option(help="Without --config: schedule the pods whose spec.schedulerName is this.")
     ] = "default-scheduler",
+    leader_elect: Annotated[
+        bool | None,
+        typer.Option(
+            help="Work only while holding the Lease kube-scheduler. Without it the file decides; default yes."
+        ),
+    ] = None,
     v: Annotated[
         int, typer.Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")
     ] = 2,
 ) -> None:
     """Place pods on nodes, for any Kubernetes API server."""
     from kubern.cli.component import run_component
-    from kubern.scheduler.main import run_scheduler
-    from kubern.scheduler.profile import Profile
+    from kubern.cli.failure import failures_said
+    from kubern.scheduler.config import load_configuration
+    from kubern.scheduler.main import default_configuration, run_elected, run_scheduler
     from kubern.scheduler.registry import load
 
-    profiles = [Profile(scheduler_name, load())]
-    run_component(lambda client, clock: run_scheduler(client, clock, profiles), kubeconfig, v)
+    with failures_said():
+        settings = load_configuration(config, load()) if config else default_configuration(scheduler_name)
+        target = kubeconfig or (Path(settings.kubeconfig) if settings.kubeconfig else None)
+        if target is None:
+            raise ValueError(
+                "say how to reach the apiserver: --kubeconfig, or clientConnection.kubeconfig in the --config file"
+            )
+    elect = settings.leader_elect if leader_elect is None else leader_elect
+    start = run_elected if elect else run_scheduler
+    run_component(lambda client, clock: start(client, clock, settings), target, v)
 
 
 COMMAND = Command("scheduler", run, group="Components")

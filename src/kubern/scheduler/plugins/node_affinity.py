@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,21 +10,35 @@ import orjson
 
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Columns, Mask
-from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, never, scaled
+from kubern.scheduler.framework import Cycle, Plugin, Refusal, Scores, disjoint, never, scaled
+
+REQUIRED, PREFERRED = (
+    "requiredDuringSchedulingIgnoredDuringExecution",
+    "preferredDuringSchedulingIgnoredDuringExecution",
+)
 
 
-def _filter(cycle: Cycle) -> list[Refusal]:
+def _filter(cycle: Cycle, added: Obj) -> list[Refusal]:
+    columns, refusals = cycle.columns, []
+    required = added.get(REQUIRED)
+    if required is not None:
+        enforced: Mask = columns.memo(
+            ("NodeAffinity/added", orjson.dumps(required)), lambda: columns.mask(lambda node: _any(required, node))
+        )
+        text = "node(s) didn't match scheduler-enforced node affinity"
+        refusals.append(Refusal(columns.present & ~enforced, text, lasting=True))
     fits = fitting(cycle)
-    if fits is None:
-        return []
-    return [Refusal(cycle.columns.present & ~fits, "node(s) didn't match Pod's node affinity/selector", lasting=True)]
+    if fits is not None:
+        text = "node(s) didn't match Pod's node affinity/selector"
+        refusals.append(Refusal(columns.present & ~fits, text, lasting=True))
+    return disjoint(refusals)
 
 
 def fitting(cycle: Cycle) -> Mask | None:
     """Return the nodes that meet the pod's nodeSelector and required node affinity, None when it has neither."""
     spec = cycle.pod["spec"]
     selector = spec.get("nodeSelector")
-    required = _node_affinity(spec).get("requiredDuringSchedulingIgnoredDuringExecution")
+    required = _node_affinity(spec).get(REQUIRED)
     if not selector and required is None:
         return None
     columns = cycle.columns
@@ -38,8 +53,12 @@ def matches(spec: Obj, node: Obj) -> bool:
     labels = node["metadata"].get("labels") or {}
     if any(labels.get(key) != value for key, value in (spec.get("nodeSelector") or {}).items()):
         return False
-    required = _node_affinity(spec).get("requiredDuringSchedulingIgnoredDuringExecution")
-    return required is None or any(term_matches(term, node) for term in required.get("nodeSelectorTerms") or ())
+    required = _node_affinity(spec).get(REQUIRED)
+    return required is None or _any(required, node)
+
+
+def _any(required: Obj, node: Obj) -> bool:
+    return any(term_matches(term, node) for term in required.get("nodeSelectorTerms") or ())
 
 
 def term_matches(term: Obj, node: Obj) -> bool:
@@ -80,8 +99,8 @@ def _difference(value: str | None, wanted: Sequence[str]) -> int:
         return 0
 
 
-def _score(cycle: Cycle, mask: Mask) -> Scores | None:
-    preferred = _node_affinity(cycle.pod["spec"]).get("preferredDuringSchedulingIgnoredDuringExecution")
+def _score(cycle: Cycle, mask: Mask, added: Obj) -> Scores | None:
+    preferred = [*(added.get(PREFERRED) or ()), *(_node_affinity(cycle.pod["spec"]).get(PREFERRED) or ())]
     if not preferred:
         return None
     columns = cycle.columns
@@ -107,13 +126,23 @@ def _node_affinity(spec: Obj) -> Obj:
     return (spec.get("affinity") or {}).get("nodeAffinity") or {}
 
 
-PLUGIN = Plugin(
-    "NodeAffinity",
-    weight=2,
-    filter=_filter,
-    refuses=never,
-    score=_score,
-    normalize=scaled,
-    events=frozenset({"Node/Add", "Node/Label"}),
-    hint=lambda info, event: event.after is None or matches(info.pod["spec"], event.after),
-)
+def configured(args: Obj) -> Plugin:
+    """Return the plug-in with `addedAffinity`, which holds for every pod."""
+    return _plugin(args.get("addedAffinity") or {})
+
+
+def _plugin(added: Obj) -> Plugin:
+    return Plugin(
+        "NodeAffinity",
+        weight=2,
+        filter=functools.partial(_filter, added=added),
+        refuses=never,
+        score=functools.partial(_score, added=added),
+        normalize=scaled,
+        events=frozenset({"Node/Add", "Node/Label"}),
+        hint=lambda info, event: event.after is None or matches(info.pod["spec"], event.after),
+        configure=configured,
+    )
+
+
+PLUGIN = _plugin({})
