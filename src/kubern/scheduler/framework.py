@@ -115,6 +115,8 @@ class Plugin:
     filter: Filter | None = None
     refuses: Callable[[Cycle, int], list[str]] | None = None
     """Answers `filter` for a single row: the reasons, empty when it is accepted. Preemption asks it many times; without it, `filter`."""
+    lacking: Callable[[Cycle, int], str] | None = None
+    """Says for people what exactly a row lacks that `filter` refused: the figures, the taint."""
     post_filter: Callable[[Cycle, Sequence[Plugin], Mask, random.Random], Eviction | Helpless] | None = None
     """Makes room when no node is left; the mask says where other pods' end might help."""
     score: Score | None = None

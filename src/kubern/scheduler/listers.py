@@ -18,6 +18,10 @@ CLAIMS = GVR("", "v1", "persistentvolumeclaims")
 VOLUMES = GVR("", "v1", "persistentvolumes")
 CLASSES = GVR("storage.k8s.io", "v1", "storageclasses")
 CSI_NODES = GVR("storage.k8s.io", "v1", "csinodes")
+READ = (
+    SERVICES, NAMESPACES, REPLICATION_CONTROLLERS, REPLICA_SETS, STATEFUL_SETS, DISRUPTION_BUDGETS, CLAIMS, VOLUMES, CLASSES, CSI_NODES,
+)  # fmt: skip
+"""Everything that the plug-ins read."""
 
 
 class Listers(Protocol):

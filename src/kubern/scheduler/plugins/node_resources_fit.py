@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kubern.base.json import Obj
+from kubern.base.quantity import BINARY, DECIMAL, from_milli, from_value
 from kubern.scheduler.columns import CPU, MEMORY, PODS, Mask
 from kubern.scheduler.framework import MAX_SCORE, Cycle, Event, Plugin, Refusal, Scores
 from kubern.scheduler.podinfo import PodInfo
@@ -88,6 +89,23 @@ def _refuses(cycle: Cycle, row: int, args: Args) -> list[str]:
         if columns.allocatable[row, column] - columns.requested[row, column] < amount:
             reasons.append("Too many pods" if column == PODS else f"Insufficient {resource}")
     return reasons
+
+
+def _lacking(cycle: Cycle, row: int, args: Args) -> str:
+    columns, parts = cycle.columns, []
+    for resource, amount in args.asked(cycle):
+        column = columns.column(resource)
+        held, used = int(columns.allocatable[row, column]), int(columns.requested[row, column])
+        if held - used < amount:
+            asked, free, all_of_it = (_shown(resource, each) for each in (amount, max(held - used, 0), held))
+            parts.append(f"{resource}: asks for {asked}, free are {free} of {all_of_it}")
+    return "; ".join(parts)
+
+
+def _shown(resource: str, amount: int) -> str:
+    if resource == "cpu":
+        return str(from_milli(amount))
+    return str(from_value(amount, BINARY if resource in ("memory", "ephemeral-storage") else DECIMAL))
 
 
 def _hint(info: PodInfo, event: Event) -> bool:
@@ -169,6 +187,7 @@ def _plugin(args: Args) -> Plugin:
         "NodeResourcesFit",
         filter=functools.partial(_filter, args=args),
         refuses=functools.partial(_refuses, args=args),
+        lacking=functools.partial(_lacking, args=args),
         score=functools.partial(_score, args=args),
         events=frozenset({"Node/Add", "Node/Allocatable", "Pod/Delete", "Pod/Update"}),
         hint=_hint,

@@ -153,6 +153,24 @@ def _filter(cycle: Cycle, defaults: Defaults) -> list[Refusal]:
     return disjoint(refusals)
 
 
+def _lacking(cycle: Cycle, row: int, defaults: Defaults) -> str:
+    columns = cycle.columns
+    constraints = _constraints(cycle, "DoNotSchedule", defaults)
+    everywhere = _labelled(columns, constraints)
+    labels = ((columns.nodes[row] or {}).get("metadata") or {}).get("labels") or {}
+    for constraint in constraints:
+        if constraint.key not in labels:
+            return f"the label {constraint.key}"
+        topology = domains(columns, constraint.key)
+        counted = _counted(cycle, constraint, everywhere)
+        totals, fewest = _fewest(topology, _pods(cycle, constraint), counted, constraint.least)
+        here = int(topology.spread(totals)[row])
+        if here + constraint.own - fewest > constraint.skew:
+            where = f"{constraint.key}={labels[constraint.key]}"
+            return f"{where} has {here}, the least crowded domain {fewest}; maxSkew is {constraint.skew}"
+    return ""
+
+
 def _fewest(topology: Domains, pods: Ids, counted: Mask, least: int) -> tuple[Ids, int]:
     """Return each domain's pods, and the fewest of any domain with a counted node: 0 while there are less than `least` domains."""
     totals = topology.total(np.where(counted, pods, 0))
@@ -235,6 +253,7 @@ def _plugin(defaults: Defaults) -> Plugin:
         NAME,
         weight=2,
         filter=functools.partial(_filter, defaults=defaults),
+        lacking=functools.partial(_lacking, defaults=defaults),
         score=functools.partial(_score, defaults=defaults),
         normalize=_fewest_first,
         events=frozenset(

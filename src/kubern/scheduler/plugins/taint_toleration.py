@@ -71,6 +71,12 @@ def _question(pod: Obj) -> bytes:
     return orjson.dumps(pod["spec"].get("tolerations"))
 
 
+def _lacking(cycle: Cycle, row: int) -> str:
+    taints = ((cycle.columns.nodes[row] or {}).get("spec") or {}).get("taints") or ()
+    taint = first_untolerated(taints, cycle.pod["spec"].get("tolerations") or (), _FORBIDDING) or {}
+    return f"a toleration of {taint.get('key')}={taint.get('value') or ''}:{taint.get('effect')}"
+
+
 def _hint(info: PodInfo, event: Event) -> bool:
     taints = ((event.after or {}).get("spec") or {}).get("taints") or ()
     return first_untolerated(taints, info.pod["spec"].get("tolerations") or (), _FORBIDDING) is None
@@ -81,6 +87,7 @@ PLUGIN = Plugin(
     weight=3,
     filter=_filter,
     refuses=never,
+    lacking=_lacking,
     score=_score,
     normalize=reversed_scale,
     events=frozenset({"Node/Add", "Node/Taint"}),

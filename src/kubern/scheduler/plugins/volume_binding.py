@@ -45,7 +45,7 @@ def _pre_filter(cycle: Cycle) -> str:
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
-    found: PodClaims = cycle.state[NAME]
+    found: PodClaims = cycle.state.get(NAME, c.NONE)
     refusals = []
     if found.bound:
         refusals += _bound(cycle, found)
@@ -164,7 +164,7 @@ def _can_provision(claim: Obj, node: Obj, listers: Listers) -> bool:
 
 def _reserve(cycle: Cycle, node: str) -> None:
     """Keep the chosen volumes from other pods until the API knows."""
-    found: PodClaims = cycle.state[NAME]
+    found: PodClaims = cycle.state.get(NAME, c.NONE)
     if not found.delayed:
         return
     held = cycle.columns.nodes[cycle.columns.rows[node]]
