@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from kubern.base.clock import rfc3339
 from kubern.base.json import Obj
-from kubern.controllers import cron, jobs
+from kubern.controllers import cron
 from kubern.controllers.actions import Create
 from kubern.controllers.conditions import find
+from kubern.controllers.job import facts as jobs
 from kubern.controllers.kinds import cronjob, daemonset, job, statefulset, ttlafterfinished
 from kubern.controllers.resources import CLAIMS, CRON_JOBS, DAEMON_SETS, JOBS, NODES, PODS, STATEFUL_SETS
 from kubern.controllers.revisions import HASH_LABEL

@@ -14,18 +14,22 @@ from kubern.base.clock import parse_time, rfc3339
 from kubern.base.json import Obj
 from kubern.client.informer import Key
 from kubern.client.labels import selects
-from kubern.controllers import jobs
-from kubern.controllers.actions import Action, Create, Delete, Event, Patch, Plan, Told
+from kubern.controllers.actions import Action, Create, Event, Plan, Told
 from kubern.controllers.cache import Cache
 from kubern.controllers.conditions import find
 from kubern.controllers.controller import Controller, Reconciler, Watch, itself, owner_or_selecting
+from kubern.controllers.job import facts, policies
+from kubern.controllers.job.pods import deletion, new_pod, release
+from kubern.controllers.job.tally import Tally
 from kubern.controllers.owners import claim, reference_to
-from kubern.controllers.pods import deletion_order, from_template, is_active, is_finished, is_ready, phase
+from kubern.controllers.pods import deletion_order, is_active
 from kubern.controllers.resources import JOBS, PODS
 
 MAX_CREATED = 500
 REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
 BACKOFF = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+FAILED_INDEXES = ("FailedIndexes", "Job has failed indexes")
+TOO_MANY = ("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes")
 DEADLINE = ("DeadlineExceeded", "Job was active longer than specified deadline")
 
 
@@ -59,19 +63,21 @@ def observe(key: Key, cache: Cache) -> Observed | None:
 def decide(observed: Observed, now: datetime) -> Plan:
     """Count what has ended, decide whether the Job has, and keep enough pods at work."""
     job = observed.job
-    if jobs.ended(job):
-        released = [_release(pod) for pod in observed.pods if jobs.is_tracked(pod) and not is_active(pod)]
+    if facts.ended(job):
+        released = [release(pod) for pod in observed.pods if facts.is_tracked(pod) and not is_active(pod)]
         return Plan(tuple(released))
-    tally = _Tally(observed, now)
-    status = tally.status()
+    tally = Tally(job, observed.pods)
     verdict = _verdict(job, tally, now)
+    if verdict is not None:
+        tally.close()
+    status = tally.status()
     actions: list[Action] = [*observed.claims, *tally.releases]
     wait: float | None = None
     if verdict is not None:
-        actions += [_deletion(job, pod) for pod in tally.active]
+        actions += [deletion(job, pod) for pod in tally.active]
         actions += _closed(job, tally, verdict, status, now)
     elif job["spec"].get("suspend"):
-        actions += [_deletion(job, pod) for pod in tally.active]
+        actions += [deletion(job, pod) for pod in tally.active]
         actions += _suspended(job, status, now)
         status.pop("startTime", None)
     elif not job["metadata"].get("deletionTimestamp"):
@@ -90,91 +96,7 @@ def _next(job: Obj, status: Obj, wait: float | None, now: datetime) -> float | N
     return min(times, default=None)
 
 
-class _Tally:
-    """The pods of a Job, counted."""
-
-    def __init__(self, observed: Observed, now: datetime) -> None:
-        self.job, self.pods = observed.job, observed.pods
-        self.old = self.job.get("status") or {}
-        self._now = now
-        uncounted = self.old.get("uncountedTerminatedPods") or {}
-        tracked = {pod["metadata"]["uid"]: pod for pod in self.pods if jobs.is_tracked(pod)}
-        self.releases: list[Action] = []
-        self.uncounted: dict[str, list[str]] = {"succeeded": [], "failed": []}
-        self.counted = {"succeeded": self.old.get("succeeded", 0), "failed": self.old.get("failed", 0)}
-        self.indexes = jobs.read_indexes(self.old.get("completedIndexes") or "")
-        for outcome in ("succeeded", "failed"):
-            for uid in uncounted.get(outcome) or ():
-                if uid in tracked:
-                    self.releases.append(_release(tracked[uid]))
-                    self.uncounted[outcome].append(uid)
-                else:
-                    self.counted[outcome] += 1
-        self._add_new(tracked, {uid for listed in uncounted.values() for uid in listed})
-        self.active = [pod for pod in self.pods if is_active(pod)]
-
-    def _add_new(self, tracked: dict[str, Obj], known: set[str]) -> None:
-        for uid, pod in sorted(tracked.items()):
-            if phase(pod) == "Succeeded":
-                self._succeeded(uid, pod, known)
-            elif uid in known:
-                continue
-            elif jobs.has_failed(self.job, pod):
-                self.uncounted["failed"].append(uid)
-            elif pod["metadata"].get("deletionTimestamp"):
-                self.releases.append(_release(pod))  # of a suspended Job: not counted at all
-
-    def _succeeded(self, uid: str, pod: Obj, known: set[str]) -> None:
-        index = jobs.index_of(pod)
-        if jobs.is_indexed(self.job):
-            if index is None or not 0 <= index < int(self.job["spec"].get("completions") or 0):
-                self.releases.append(_release(pod))
-                return
-            self.indexes.add(index)
-        if uid not in known:
-            self.uncounted["succeeded"].append(uid)
-
-    @property
-    def succeeded(self) -> int:
-        """How many have succeeded; with indexes, how many indexes have."""
-        if jobs.is_indexed(self.job):
-            return len(self.indexes)
-        return int(self.counted["succeeded"]) + len(self.uncounted["succeeded"])
-
-    @property
-    def failed(self) -> int:
-        """How many have failed."""
-        return int(self.counted["failed"]) + len(self.uncounted["failed"])
-
-    @property
-    def terminating(self) -> int:
-        """How many are being deleted and have not ended."""
-        return sum(bool(pod["metadata"].get("deletionTimestamp")) and not is_finished(pod) for pod in self.pods)
-
-    def settled(self) -> bool:
-        """Say whether nothing is left to count, nor to wait for."""
-        return not (self.active or self.terminating or any(self.uncounted.values()))
-
-    def status(self) -> Obj:
-        """Return the Job's new status."""
-        indexed = jobs.is_indexed(self.job)
-        counts: Obj = {
-            "active": len(self.active),
-            "succeeded": len(self.indexes) if indexed else self.counted["succeeded"],
-            "failed": self.counted["failed"],
-        }
-        kept = ("startTime", "conditions", "completionTime", "failedIndexes")
-        status: Obj = {name: self.old[name] for name in kept if name in self.old}
-        status |= {name: count for name, count in counts.items() if count}
-        status["ready"] = sum(map(is_ready, self.active))
-        status["terminating"] = self.terminating
-        status["uncountedTerminatedPods"] = {name: listed for name, listed in self.uncounted.items() if listed}
-        if indexed and self.indexes:
-            status["completedIndexes"] = jobs.write_indexes(self.indexes)
-        return status
-
-
-def _verdict(job: Obj, tally: _Tally, now: datetime) -> tuple[str, tuple[str, str]] | None:
+def _verdict(job: Obj, tally: Tally, now: datetime) -> tuple[str, tuple[str, str]] | None:
     """Return how the Job ends and why, None while it goes on. What was decided once stays."""
     spec = job["spec"]
     for kind, early in (("Failed", "FailureTarget"), ("Complete", "SuccessCriteriaMet")):
@@ -183,23 +105,41 @@ def _verdict(job: Obj, tally: _Tally, now: datetime) -> tuple[str, tuple[str, st
             return kind, (found["reason"], found["message"])
     if spec.get("suspend"):
         return None
+    if tally.fail_job:
+        return "Failed", ("PodFailurePolicy", tally.fail_job)
     limit = spec.get("backoffLimit", 6)
     on_failure = spec["template"]["spec"].get("restartPolicy") == "OnFailure"
-    if tally.failed > limit or (on_failure and (restarts := jobs.restarts(tally.active)) and restarts >= limit > 0):
+    if tally.failed > limit or (on_failure and (restarts := facts.restarts(tally.active)) and restarts >= limit > 0):
         return "Failed", BACKOFF
     started, deadline = tally.old.get("startTime"), spec.get("activeDeadlineSeconds")
     if started and deadline is not None and (now - parse_time(started)).total_seconds() >= deadline:
         return "Failed", DEADLINE
-    completions = spec.get("completions")
+    return _verdict_of_indexes(spec, tally) or _verdict_of_successes(job, tally)
+
+
+def _verdict_of_indexes(spec: Obj, tally: Tally) -> tuple[str, tuple[str, str]] | None:
+    failed, most = len(tally.failed_indexes), spec.get("maxFailedIndexes")
+    if most is not None and failed > most:
+        return "Failed", TOO_MANY
+    if failed and failed + tally.succeeded >= int(spec.get("completions") or 0):
+        return "Failed", FAILED_INDEXES
+    return None
+
+
+def _verdict_of_successes(job: Obj, tally: Tally) -> tuple[str, tuple[str, str]] | None:
+    completions = job["spec"].get("completions")
     if completions is None:
         done = tally.succeeded > 0 and not tally.active
     else:
         done = tally.succeeded >= completions
-    return ("Complete", REACHED) if done else None
+    if done:
+        return "Complete", REACHED
+    why = policies.enough(job, tally.indexes)
+    return ("Complete", ("SuccessPolicy", why)) if why else None
 
 
 def _closed(
-    job: Obj, tally: _Tally, verdict: tuple[str, tuple[str, str]], status: Obj, now: datetime
+    job: Obj, tally: Tally, verdict: tuple[str, tuple[str, str]], status: Obj, now: datetime
 ) -> list[Action]:  # fmt: skip
     """Note the verdict at once, and the end itself when no pod is left at work."""
     kind, (reason, message) = verdict
@@ -250,70 +190,48 @@ def _with(conditions: list[Obj] | None, kind: str, status: str, why: tuple[str, 
     return [*(each for each in conditions or () if each["type"] != kind), new]
 
 
-def _work(observed: Observed, tally: _Tally, now: datetime) -> tuple[list[Action], float | None]:
+def _work(observed: Observed, tally: Tally, now: datetime) -> tuple[list[Action], float | None]:
     """Return what brings the number of pods at work to what is wanted, and when to look again."""
     job = observed.job
     completions, active = job["spec"].get("completions"), tally.active
     if completions is None:
-        wanted = len(active) if tally.succeeded else jobs.parallelism(job)
+        wanted = len(active) if tally.succeeded else facts.parallelism(job)
     else:
-        wanted = min(jobs.parallelism(job), max(completions - tally.succeeded, 0))
+        wanted = min(facts.parallelism(job), max(completions - tally.succeeded - len(tally.failed_indexes), 0))
     if len(active) > wanted:
         doomed = sorted(active, key=lambda pod: deletion_order(pod, {}, now))
-        return [_deletion(job, pod) for pod in doomed[: len(active) - wanted]], None
+        return [deletion(job, pod) for pod in doomed[: len(active) - wanted]], None
     waiting = tally.terminating if job["spec"].get("podReplacementPolicy") == "Failed" else 0
     missing = min(wanted - len(active) - waiting, MAX_CREATED)
     if missing <= 0:
         return [], None
-    delay = jobs.retry_in(observed.pods, now)
-    if delay > 0:
-        return [], delay
     told = Told(job, "SuccessfulCreate", "Created pod: {name}", "FailedCreate", "Error creating: {error}")
     namespace = job["metadata"]["namespace"]
-    if not jobs.is_indexed(job):
-        return [Create(PODS, _pod(observed, None), namespace, told)] * missing, None
-    taken = tally.indexes | {index for pod in active if (index := jobs.index_of(pod)) is not None}
-    free = [index for index in range(completions or 0) if index not in taken][:missing]
-    return [Create(PODS, _pod(observed, index), namespace, told) for index in free], None
+    if policies.limit_per_index(job) is None and (delay := facts.retry_in(observed.pods, now)) > 0:
+        return [], delay
+    if not facts.is_indexed(job):
+        return [Create(PODS, new_pod(job, observed.reference, None, {}), namespace, told)] * missing, None
+    free, wait = _free_indexes(job, tally, now)
+    pods = [
+        new_pod(job, observed.reference, index, _history(job, tally.retries.get(index))) for index in free[:missing]
+    ]
+    return [Create(PODS, pod, namespace, told) for pod in pods], wait if len(free) < missing else None
 
 
-def _pod(observed: Observed, index: int | None) -> Obj:
-    job = observed.job
-    pod = from_template(job["spec"]["template"], job, observed.reference)
-    meta, spec = pod["metadata"], pod["spec"]
-    meta = {**meta, "finalizers": [*(meta.get("finalizers") or ()), jobs.TRACKING]}
-    if index is not None:
-        name = f"{job['metadata']['name']}-{index}"
-        meta["generateName"] = f"{name}-"
-        meta["annotations"] = {**(meta.get("annotations") or {}), jobs.INDEX: str(index)}
-        meta["labels"] = {**(meta.get("labels") or {}), jobs.INDEX: str(index)}
-        spec = {**spec, "hostname": name} if len(name) <= 63 else spec
-        for field in ("containers", "initContainers"):
-            if spec.get(field):
-                spec = {**spec, field: [_with_index(each) for each in spec[field]]}
-    return {**pod, "metadata": meta, "spec": spec}
+def _free_indexes(job: Obj, tally: Tally, now: datetime) -> tuple[list[int], float | None]:
+    """Return the indexes that a pod may be made for, and the seconds until there is one more."""
+    at_work = {index for pod in tally.active if (index := facts.index_of(pod)) is not None}
+    waits = {index: policies.retry_in(pod, now) for index, pod in tally.retries.items()}
+    taken = tally.indexes | tally.failed_indexes | at_work | {index for index, wait in waits.items() if wait > 0}
+    free = [index for index in range(job["spec"].get("completions") or 0) if index not in taken]
+    return free, min((wait for wait in waits.values() if wait > 0), default=None)
 
 
-def _with_index(container: Obj) -> Obj:
-    env = container.get("env") or []
-    if any(each["name"] == "JOB_COMPLETION_INDEX" for each in env):
-        return container
-    source = {"fieldRef": {"fieldPath": f"metadata.labels['{jobs.INDEX}']"}}
-    return {**container, "env": [*env, {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}]}
-
-
-def _deletion(job: Obj, pod: Obj) -> Delete:
-    told = Told(job, "SuccessfulDelete", "Deleted pod: {name}", "FailedDelete", "Error deleting: {error}")
-    meta = pod["metadata"]
-    return Delete(PODS, meta["namespace"], meta["name"], meta["uid"], told)
-
-
-def _release(pod: Obj) -> Patch:
-    """Take our finalizer off a pod."""
-    meta = pod["metadata"]
-    kept = [each for each in meta.get("finalizers") or () if each != jobs.TRACKING]
-    changes = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "finalizers": kept}
-    return Patch(PODS, meta["namespace"], meta["name"], {"metadata": changes})
+def _history(job: Obj, failed: Obj | None) -> dict[str, str]:
+    """Return the annotations of an index's next pod."""
+    if policies.limit_per_index(job) is None:
+        return {}
+    return {policies.FAILURES: "0"} if failed is None else policies.after(job, failed)
 
 
 CONTROLLER = Controller("job-controller", Reconciler(JOBS, WATCHES, observe, decide, "job-controller"))

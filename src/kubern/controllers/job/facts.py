@@ -72,7 +72,7 @@ def write_indexes(indexes: Iterable[int]) -> str:
 
 def retry_in(pods: Sequence[Obj], now: datetime) -> float:
     """Return the seconds until pods may be made again: 10 s after a failure, doubling with each since the last success, at most 10 min."""
-    times = sorted((_finished_at(pod), phase(pod) == "Failed") for pod in pods if is_finished(pod))
+    times = sorted((finished_at(pod), phase(pod) == "Failed") for pod in pods if is_finished(pod))
     failures, last = 0, None
     for moment, failed in times:
         failures = failures + 1 if failed else 0
@@ -83,7 +83,8 @@ def retry_in(pods: Sequence[Obj], now: datetime) -> float:
     return max(0.0, (last + timedelta(seconds=delay) - now).total_seconds())
 
 
-def _finished_at(pod: Obj) -> datetime:
+def finished_at(pod: Obj) -> datetime:
+    """Return when a pod's last container ended, or the best that is known of it."""
     times = [
         ended["finishedAt"]
         for each in (pod.get("status") or {}).get("containerStatuses") or ()
