@@ -34,6 +34,14 @@ def claim_names(pod: Obj) -> Iterator[ClaimName]:
             yield ClaimName(f"{meta['name']}-{volume['name']}", meta["uid"])
 
 
+_LOCAL = frozenset({"name", "projected", "secret", "configMap", "downwardAPI", "emptyDir", "hostPath", "image"})
+
+
+def has_storage(pod: Obj) -> bool:
+    """Whether a pod has a volume that is not simply made on its node: a claim, a disk, a CSI volume."""
+    return any(key not in _LOCAL for volume in pod["spec"].get("volumes") or () for key in volume)
+
+
 class PodClaims(NamedTuple):
     """A pod's claims by what has to be done for them. `problem`: why the pod can run nowhere."""
 

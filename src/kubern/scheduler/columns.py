@@ -41,12 +41,15 @@ class Columns:
         """Host ports in use by row: (protocol, ip, port) to how many pods hold it."""
         self.on: list[dict[str, PodInfo]] = []
         """The pods on each row, by uid."""
+        self.versions: list[int] = []
+        """Changes with everything that happens to a row's pods or to its node."""
         self.relations = Relations()
         self.images: dict[str, dict[int, int]] = {}
         """Image name to its size in bytes by row."""
         self.notes: dict[str, Any] = {}
         """What plug-ins remember from one cycle to the next, by their names."""
         self.epoch = 0
+        self._changes = 0
         self._users: dict[tuple[str, str], set[str]] = {}
         self._free: list[int] = []
         self._where: dict[str, int] = {}
@@ -69,6 +72,7 @@ class Columns:
         elif _placement(self.nodes[row] or {}) != _placement(node):
             self._forget()
         before, self.nodes[row] = self.nodes[row] or {}, node
+        self._touch(row)
         self._index_images(row, before, node)
         quantities = (node.get("status") or {}).get("allocatable") or {}
         if before and (before.get("status") or {}).get("allocatable") == quantities:
@@ -115,6 +119,7 @@ class Columns:
             held = self.on[self._where[info.uid]][info.uid]
             if row == self._where[info.uid] and held.counts_like(info):
                 self.on[row][info.uid] = info
+                self._touch(row)
                 return
             self.remove_pod(info.uid)
         if row is None:
@@ -153,12 +158,18 @@ class Columns:
         row = self._where.get(uid)
         if row is not None:
             self.on[row][uid].pod = pod
+            self._touch(row)
 
     def where(self, uid: str) -> int | None:
         """Return the row that a pod counts on."""
         return self._where.get(uid)
 
+    def _touch(self, row: int) -> None:
+        self._changes += 1
+        self.versions[row] = self._changes
+
     def _count(self, row: int, requests: PodRequests, sign: int) -> None:
+        self._touch(row)
         for resource, amount in requests.amounts:
             # the column first: making a new one replaces the array
             column = self.column(resource)
@@ -212,6 +223,7 @@ class Columns:
             self.nodes += [None] * _GROW
             self.ports += [{} for _ in range(_GROW)]
             self.on += [{} for _ in range(_GROW)]
+            self.versions += [0] * _GROW
             self.relations.resize(first + _GROW)
             self._free = list(range(first + _GROW - 1, first - 1, -1))
         return self._free.pop()

@@ -83,8 +83,11 @@ def choose(
 def _without_claims(cycle: Cycle, plugins: Sequence[Plugin], nominations: Nominations) -> Mask:
     """Return the nodes that do not depend on a pod which is only expected there: that may never come."""
     info, present = cycle.info, cycle.columns.present
+    # others that are expected can only help a pod that wants company, or an even spread
+    if not (info.affinity.required or info.pod["spec"].get("topologySpreadConstraints")):
+        return present
     rows = nominations.rows()
-    if rows is None or not (info.affinity.required or info.pod["spec"].get("topologySpreadConstraints")):
+    if rows is None:
         return present
     with nominations.none():
         feasible: Mask = filtered(cycle, plugins).feasible | ~rows

@@ -115,6 +115,10 @@ class Plugin:
     filter: Filter | None = None
     refuses: Callable[[Cycle, int], list[str]] | None = None
     """Answers `filter` for a single row: the reasons, empty when it is accepted. Preemption asks it many times; without it, `filter`."""
+    skips: Callable[[Cycle], bool] | None = None
+    """Whether `filter` has nothing to say about the pod, however few other pods there are."""
+    by_requests: bool = False
+    """`refuses` depends on nothing but the pod's requests and the row: its answers may be remembered."""
     lacking: Callable[[Cycle, int], str] | None = None
     """Says for people what exactly a row lacks that `filter` refused: the figures, the taint."""
     post_filter: Callable[[Cycle, Sequence[Plugin], Mask, random.Random], Eviction | Helpless] | None = None

@@ -7,6 +7,7 @@ not respect some claims, those are taken out for the moment.
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,9 @@ class Nominations:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self._held: dict[str, tuple[PodInfo, str]] = {}
+        self._on: dict[str, set[str]] = {}
+        """The pods with a claim on each node."""
+        self._priorities: Counter[int] = Counter()
 
     def node_of(self, uid: str) -> str:
         """Return the node that a pod has a claim on, empty without one."""
@@ -39,18 +43,28 @@ class Nominations:
             ghost = copy.copy(info)
             ghost.uid = GHOST + info.uid
             self._held[info.uid] = (ghost, node)
+            self._on.setdefault(node, set()).add(info.uid)
+            self._priorities[info.priority] += 1
             self._columns.add_pod(ghost, node)
 
     def drop(self, uid: str) -> None:
         """Forget a pod's claim: it has a node, or is gone."""
-        if self._held.pop(uid, None) is not None:
-            self._columns.remove_pod(GHOST + uid)
+        held = self._held.pop(uid, None)
+        if held is None:
+            return
+        ghost, node = held
+        self._columns.remove_pod(GHOST + uid)
+        self._on[node].discard(uid)
+        if not self._on[node]:
+            del self._on[node]
+        self._priorities[ghost.priority] -= 1
+        if not self._priorities[ghost.priority]:
+            del self._priorities[ghost.priority]
 
     def overrule(self, info: PodInfo, node: str) -> list[Obj]:
         """Drop the claims on a node of pods with a lower priority than `info`, and return those pods."""
-        lower = [
-            (uid, ghost) for uid, (ghost, on) in self._held.items() if on == node and ghost.priority < info.priority
-        ]
+        there = [(uid, self._held[uid][0]) for uid in self._on.get(node, ())]
+        lower = [(uid, ghost) for uid, ghost in there if ghost.priority < info.priority]
         for uid, _ in lower:
             self.drop(uid)
         return [ghost.pod for _, ghost in lower]
@@ -67,7 +81,10 @@ class Nominations:
     @contextmanager
     def as_seen_by(self, info: PodInfo) -> Iterator[None]:
         """Take out a pod's own claim and those it need not respect."""
-        with self._without([u for u, (g, _) in self._held.items() if u == info.uid or g.priority < info.priority]):
+        out = [info.uid] if info.uid in self._held else []
+        if any(priority < info.priority for priority in self._priorities):
+            out += [uid for uid, (g, _) in self._held.items() if g.priority < info.priority and uid != info.uid]
+        with self._without(out):
             yield
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubern.base.json import Obj
-from kubern.scheduler.claims import claim_names
+from kubern.scheduler.claims import claim_names, has_storage
 from kubern.scheduler.requests import PodRequests, pod_requests
 from kubern.scheduler.terms import Affinity, pod_affinity
 
@@ -23,6 +23,7 @@ class PodInfo:
         "pod",
         "priority",
         "requests",
+        "storage",
         "terminating",
         "uid",
     )
@@ -38,7 +39,8 @@ class PodInfo:
         self.terminating = "deletionTimestamp" in meta
         self.requests: PodRequests = pod_requests(pod)
         self.group: GroupKey = (self.namespace, tuple(sorted(labels.items())))
-        self.claims = tuple(each.name for each in claim_names(pod))
+        self.storage = has_storage(pod)
+        self.claims = tuple(each.name for each in claim_names(pod)) if self.storage else ()
         self.affinity: Affinity = pod_affinity(spec, self.namespace, labels)
 
     @property

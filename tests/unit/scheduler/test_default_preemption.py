@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kubern.scheduler.cycle import Placed, Unplaced, schedule
 from kubern.scheduler.framework import Cycle, Eviction, Helpless
@@ -181,3 +183,31 @@ def test_a_pod_that_is_only_expected_attracts_nobody():
     asking = PodInfo(pod("web", affinity=affinity))
     with nominations.as_seen_by(asking):
         assert isinstance(schedule(Cycle(asking, columns), PLUGINS, random.Random(1), nominations), Unplaced)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.sampled_from(["500m", "1", "2"])), max_size=14),
+    st.integers(0, 99),
+)
+def test_what_is_remembered_of_a_node_is_what_would_be_found_anew(pods, seed):
+    nodes = [node(name, cpu="3") for name in "abc"]
+    running = [held(f"r{i}", "abc"[on], priority, cpu) for i, (on, priority, cpu) in enumerate(pods)]
+    columns = columns_of(nodes)
+    for step in range(2 * len(running)):
+        # pods come one by one, then go again, and the same question is asked after each
+        if step < len(running):
+            columns.add_pod(PodInfo(running[step][0]), running[step][1])
+        else:
+            columns.remove_pod(running[step - len(running)][0]["metadata"]["uid"])
+        now = running[: step + 1] if step < len(running) else running[step - len(running) + 1 :]
+        found = [asked(BIG, each, seed) for each in (columns, columns_of(nodes, now))]
+        assert found[0] == found[1]
+
+
+def asked(asking, columns, seed):
+    cycle = Cycle(PodInfo(asking), columns)
+    outcome = PREEMPTION.post_filter(cycle, PLUGINS, columns.present, random.Random(seed))
+    if isinstance(outcome, Helpless):
+        return outcome.message
+    return outcome.node, sorted(info.name for info in outcome.victims), outcome.violations

@@ -17,13 +17,19 @@ import numpy as np
 from kubern.api.selectors import selects
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Mask
-from kubern.scheduler.framework import Cycle, Eviction, Helpless, Plugin
+from kubern.scheduler.framework import Cycle, Eviction, Helpless, Plugin, never
 from kubern.scheduler.listers import DISRUPTION_BUDGETS
 from kubern.scheduler.nominations import GHOST
 from kubern.scheduler.podinfo import PodInfo
 
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
+NAME = "DefaultPreemption"
+QUESTIONS = 8
+"""Different questions whose answers are remembered."""
+Harm = tuple[object, ...]
+Known = dict[int, tuple[int, Harm, Eviction | list[str]]]
+"""By row: the version of its pods, and the answer."""
 
 
 class Share(NamedTuple):
@@ -47,21 +53,69 @@ def preempt(
         reasons[NOT_HELPFUL] = number
     offset = chance.randrange(len(rows)) if len(rows) else 0
     wanted = max(share.least, len(columns.rows) * share.percent // 100)
-    budgets = [*cycle.listers.list(DISRUPTION_BUDGETS)]
-    found: list[Eviction] = []
-    for row in [*rows[offset:].tolist(), *rows[:offset].tolist()]:
-        outcome = _on_node(cycle, plugins, row, budgets)
+    asking = _asking(cycle, plugins)
+    found: list[tuple[Harm, Eviction]] = []
+    safe = False
+    for row in (*rows[offset:].tolist(), *rows[:offset].tolist()):
+        harm, outcome = asking.on_node(row)
         if isinstance(outcome, Eviction):
-            found.append(outcome)
-            if len(found) >= wanted and any(not each.violations for each in found):
+            found.append((harm, outcome))
+            safe = safe or not outcome.violations
+            if safe and len(found) >= wanted:
                 break
         else:
             for reason in outcome:
                 reasons[reason] = reasons.get(reason, 0) + 1
     if found:
-        return min(found, key=_harm)
+        return min(found, key=lambda each: each[0])[1]
     text = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
     return Helpless(f"0/{len(columns.rows)} nodes are available: {text}.")
+
+
+class _Asking:
+    """What one pod asks of many nodes. Answers are remembered for pods that ask for the same, until the node's pods change."""
+
+    def __init__(self, cycle: Cycle, plugins: Sequence[Plugin], budgets: list[Obj], known: Known | None) -> None:
+        self._cycle, self._plugins, self._budgets = cycle, plugins, budgets
+        self._known = known
+
+    def on_node(self, row: int) -> tuple[Harm, Eviction | list[str]]:
+        """Return who would have to leave a node and how bad that is, or why it does not help."""
+        version = self._cycle.columns.versions[row]
+        held = self._known.get(row) if self._known is not None else None
+        if held is not None and held[0] == version:
+            return held[1], held[2]
+        outcome = _on_node(self._cycle, self._plugins, row, self._budgets)
+        # everybody is back where they were
+        self._cycle.columns.versions[row] = version
+        harm = _harm(outcome) if isinstance(outcome, Eviction) else ()
+        if self._known is not None:
+            self._known[row] = (version, harm, outcome)
+        return harm, outcome
+
+
+def _asking(cycle: Cycle, plugins: Sequence[Plugin]) -> _Asking:
+    """Return the question, reduced to the plug-ins that other pods' end concerns."""
+    budgets = [*cycle.listers.list(DISRUPTION_BUDGETS)]
+    asked = [
+        plugin
+        for plugin in plugins
+        if (plugin.filter or plugin.refuses)
+        and plugin.refuses is not never
+        and not (plugin.skips and plugin.skips(cycle))
+    ]
+    if not all(plugin.by_requests for plugin in asked):
+        return _Asking(cycle, asked, budgets, None)
+    question = (
+        cycle.requests,
+        cycle.info.priority,
+        tuple(id(plugin) for plugin in asked),
+        tuple((budget["metadata"]["name"], budget["metadata"].get("resourceVersion")) for budget in budgets),
+    )
+    memory: dict[object, Known] = cycle.columns.notes.setdefault(NAME, {})
+    if question not in memory and len(memory) >= QUESTIONS:
+        memory.clear()
+    return _Asking(cycle, asked, budgets, memory.setdefault(question, {}))
 
 
 def _ineligible(cycle: Cycle, helpable: Mask) -> str:
@@ -185,7 +239,7 @@ def configured(args: Obj) -> Plugin:
 
 
 def _plugin(share: Share) -> Plugin:
-    return Plugin("DefaultPreemption", post_filter=functools.partial(preempt, share=share), configure=configured)
+    return Plugin(NAME, post_filter=functools.partial(preempt, share=share), configure=configured)
 
 
 PLUGIN = _plugin(Share())

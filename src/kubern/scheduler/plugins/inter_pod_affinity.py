@@ -49,6 +49,13 @@ def _filter(cycle: Cycle) -> list[Refusal]:
     return disjoint(refusals)
 
 
+def _skips(cycle: Cycle) -> bool:
+    affinity = cycle.info.affinity
+    if affinity.required or affinity.avoided:
+        return False
+    return not any(holder.kind == AVOIDING for holder in cycle.columns.relations.against(cycle.info))
+
+
 def _near(columns: Columns, pods: Counts, term: Term) -> Mask:
     """Return which nodes share the term's domain with one of the pods."""
     topology = domains(columns, term.topology_key)
@@ -145,6 +152,7 @@ def _plugin(args: Args) -> Plugin:
         NAME,
         weight=2,
         filter=_filter,
+        skips=_skips,
         score=functools.partial(_score, args=args),
         normalize=_stretched,
         events=frozenset({"Node/Add", "Node/Label", "Pod/Add", "Pod/Delete", "Pod/Update", "Namespace/Update"}),

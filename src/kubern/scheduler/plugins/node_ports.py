@@ -44,4 +44,11 @@ def _hint(info: PodInfo, event: Event) -> bool:
     return event.before is None or clash(info.requests.ports, pod_requests(event.before).ports)
 
 
-PLUGIN = Plugin("NodePorts", filter=_filter, refuses=_refuses, events=frozenset({"Node/Add", "Pod/Delete"}), hint=_hint)
+PLUGIN = Plugin(
+    "NodePorts",
+    filter=_filter,
+    refuses=_refuses,
+    by_requests=True,
+    events=frozenset({"Node/Add", "Pod/Delete"}),
+    hint=_hint,
+)

@@ -187,6 +187,7 @@ def _plugin(args: Args) -> Plugin:
         "NodeResourcesFit",
         filter=functools.partial(_filter, args=args),
         refuses=functools.partial(_refuses, args=args),
+        by_requests=True,
         lacking=functools.partial(_lacking, args=args),
         score=functools.partial(_score, args=args),
         events=frozenset({"Node/Add", "Node/Allocatable", "Pod/Delete", "Pod/Update"}),

@@ -18,7 +18,7 @@ Attached = tuple[str, str]
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
-    if not cycle.pod["spec"].get("volumes"):
+    if not cycle.info.storage:
         return []
     wanted = {*_attached(cycle.pod, cycle.listers)}
     if not wanted:
@@ -32,7 +32,7 @@ def _filter(cycle: Cycle) -> list[Refusal]:
 
 def _refuses(cycle: Cycle, row: int) -> list[str]:
     node = cycle.columns.nodes[row]
-    if node is None or not cycle.pod["spec"].get("volumes"):
+    if node is None or not cycle.info.storage:
         return []
     wanted = {*_attached(cycle.pod, cycle.listers)}
     return [REASON] if wanted and _full(cycle, node["metadata"]["name"], row, wanted) else []
@@ -44,7 +44,9 @@ def _full(cycle: Cycle, name: str, row: int, wanted: set[Attached]) -> bool:
     concerned = {driver for driver, _ in wanted if driver in limits}
     if not concerned:
         return False
-    held = {each for info in cycle.columns.on[row].values() for each in _attached(info.pod, cycle.listers)}
+    held = {
+        each for info in cycle.columns.on[row].values() if info.storage for each in _attached(info.pod, cycle.listers)
+    }
     return any(
         sum(each[0] == driver for each in wanted | held) > limits[driver] and any(e[0] == driver for e in wanted - held)
         for driver in concerned
@@ -80,6 +82,7 @@ def _attached(pod: Obj, listers: Listers) -> Iterator[Attached]:
 PLUGIN = Plugin(
     "NodeVolumeLimits",
     filter=_filter,
+    skips=lambda cycle: not cycle.info.storage,
     refuses=_refuses,
     events=frozenset({"CSINode/Add", "CSINode/Update", "Node/Add", "Pod/Delete", "PersistentVolumeClaim/Add"}),
 )

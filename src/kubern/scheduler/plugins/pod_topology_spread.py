@@ -253,6 +253,7 @@ def _plugin(defaults: Defaults) -> Plugin:
         NAME,
         weight=2,
         filter=functools.partial(_filter, defaults=defaults),
+        skips=lambda cycle: not _constraints(cycle, "DoNotSchedule", defaults),
         lacking=functools.partial(_lacking, defaults=defaults),
         score=functools.partial(_score, defaults=defaults),
         normalize=_fewest_first,

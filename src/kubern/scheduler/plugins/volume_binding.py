@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 
 
 def _pre_filter(cycle: Cycle) -> str:
-    found = pod_claims(cycle.pod, cycle.listers) if cycle.pod["spec"].get("volumes") else c.NONE
+    found = pod_claims(cycle.pod, cycle.listers) if cycle.info.storage else c.NONE
     cycle.state[NAME] = found
     return found.problem
 

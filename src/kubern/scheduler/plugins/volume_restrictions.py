@@ -17,7 +17,7 @@ DISK = "node(s) had no available disk"
 
 
 def _filter(cycle: Cycle) -> list[Refusal]:
-    if not cycle.pod["spec"].get("volumes"):
+    if not cycle.info.storage:
         return []
     columns, refusals = cycle.columns, []
     disks = [*_disks(cycle.pod)]
@@ -73,6 +73,7 @@ def _names(pod: Obj) -> Iterator[str]:
 PLUGIN = Plugin(
     "VolumeRestrictions",
     filter=_filter,
+    skips=lambda cycle: not cycle.info.storage,
     events=frozenset({"Pod/Delete", "Node/Add", "PersistentVolumeClaim/Add", "PersistentVolumeClaim/Update"}),
     hint=_hint,
 )
