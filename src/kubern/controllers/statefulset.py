@@ -1,11 +1,14 @@
-"""The pods of a StatefulSet: names, identity, volumes claimed, and from which revision each is made. Pure."""
+"""The pods of a StatefulSet: names, identity, volumes claimed and who owns these, and from which revision each is made. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kubern.base.json import Obj
+from kubern.controllers.actions import Patch
+from kubern.controllers.owners import controller_of, reference_to
 from kubern.controllers.pods import from_template
+from kubern.controllers.resources import CLAIMS
 from kubern.controllers.revisions import HASH_LABEL
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
@@ -69,6 +72,45 @@ def make_claims(stateful_set: Obj, ordinal: int) -> Sequence[Obj]:
         }
         for each in stateful_set["spec"].get("volumeClaimTemplates") or ()
     ]
+
+
+def claim_owners(stateful_set: Obj, pod: Obj, claims: Mapping[str, Obj]) -> list[Patch]:
+    """Return what gives a pod's claims the owners that persistentVolumeClaimRetentionPolicy wants, so that garbage collection
+    deletes them: the set (whenDeleted), or the pod, for one that is scaled away (whenScaled). Source: KEP-1847.
+
+    Owners that are neither are left alone, and so is a claim that another controller owns.
+    """
+    policy = stateful_set["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
+    ordinal, start = ordinal_of(stateful_set, pod), start_of(stateful_set)
+    scaled_away = not start <= ordinal < start + int(stateful_set["spec"].get("replicas", 1))
+    by_pod = policy.get("whenScaled") == "Delete" and scaled_away
+    by_set = policy.get("whenDeleted") == "Delete" and not by_pod
+    wanted = [reference_to(stateful_set, "apps/v1", "StatefulSet")] if by_set else []
+    wanted += [reference_to(pod, "v1", "Pod")] if by_pod else []
+    ours = {stateful_set["metadata"]["uid"], pod["metadata"]["uid"]}
+    patches = []
+    for made in make_claims(stateful_set, ordinal):
+        claim = claims.get(made["metadata"]["name"])
+        if claim is None:
+            continue
+        controller = controller_of(claim)
+        owners = claim["metadata"].get("ownerReferences") or []
+        # a pod of this name that went is no owner any more: its claims are the new pod's
+        others = [
+            o
+            for o in owners
+            if o["uid"] not in ours and not (o["kind"] == "Pod" and o["name"] == pod["metadata"]["name"])
+        ]
+        foreign = controller is not None and any(o["uid"] == controller["uid"] for o in others)
+        if not foreign and {o["uid"] for o in owners} != {o["uid"] for o in (*others, *wanted)}:
+            meta = claim["metadata"]
+            changes = {
+                "uid": meta["uid"],
+                "resourceVersion": meta["resourceVersion"],
+                "ownerReferences": [*others, *wanted],
+            }
+            patches.append(Patch(CLAIMS, meta["namespace"], meta["name"], {"metadata": changes}))
+    return patches
 
 
 def _volume(claim: Obj, pod: str) -> Obj:

@@ -79,10 +79,17 @@ def decide(observed: Observed, now: datetime) -> Plan:
         return Plan(observed.claims, status)
     actions: list[Action] = [*observed.claims, *past.actions]
     actions += _failures(daemon_set, observed.pods)
+    surge = _surge(daemon_set, len(wanted))
     creations = [_creation(observed, past, name) for name in wanted if not by_node.get(name)]
-    surplus = [pod for name, pods in by_node.items() for pod in (pods[1:] if name in staying else pods)]
+    surplus = [
+        pod
+        for name, pods in by_node.items()
+        for pod in (_too_many(pods, past.hash if surge else "") if name in staying else pods)
+    ]
     actions += [*creations, *(_deletion(daemon_set, pod) for pod in surplus if is_active(pod))]
-    if not creations:
+    if surge:
+        actions += _surging(observed, past, by_node, wanted, surge, now)
+    elif not creations:
         actions += _replacements(observed, past, by_node, wanted, now)
     in_use = [_hash(pod) for pod in observed.pods]
     actions += forgotten(daemon_set, past.old, in_use)
@@ -99,6 +106,23 @@ def _by_node(pods: Sequence[Obj]) -> dict[str, list[Obj]]:
             name = pod["spec"].get("nodeName") or pinned(pod)
             found.setdefault(name, []).append(pod)
     return found
+
+
+def _surge(daemon_set: Obj, nodes: int) -> int:
+    """Return on how many nodes a new pod may run beside the old one while the set is updated; 0: the old one goes first."""
+    strategy = daemon_set["spec"].get("updateStrategy") or {}
+    if strategy.get("type", "RollingUpdate") != "RollingUpdate":
+        return 0
+    return scaled((strategy.get("rollingUpdate") or {}).get("maxSurge", 0), nodes, round_up=True)
+
+
+def _too_many(pods: Sequence[Obj], surging_to: str) -> Sequence[Obj]:
+    """Return the pods of a node past the one to keep; in a surge one of the new template and one older are kept."""
+    if not surging_to:
+        return pods[1:]
+    new = [pod for pod in pods if _hash(pod) == surging_to]
+    old = [pod for pod in pods if _hash(pod) != surging_to]
+    return [*new[1:], *old[1:]]
 
 
 def _failures(daemon_set: Obj, pods: Sequence[Obj]) -> list[Action]:
@@ -157,9 +181,7 @@ def _replacements(
     if strategy.get("type", "RollingUpdate") != "RollingUpdate":
         return []
     rolling = strategy.get("rollingUpdate") or {}
-    room = scaled(rolling.get("maxUnavailable", 1), len(wanted), round_up=True)
-    surge = scaled(rolling.get("maxSurge", 0), len(wanted), round_up=True)
-    room = max(room, 1) if surge or room <= 0 else room
+    room = max(scaled(rolling.get("maxUnavailable", 1), len(wanted), round_up=True), 1)
     least = daemon_set["spec"].get("minReadySeconds") or 0
     broken, fine = [], []
     for name in wanted:
@@ -176,6 +198,40 @@ def _replacements(
             broken.append(pod)
     room -= len(broken)
     return [_deletion(daemon_set, pod) for pod in (*broken, *fine[: max(room, 0)])]
+
+
+def _surging(
+    observed: Observed,
+    past: History,
+    by_node: Mapping[str, list[Obj]],
+    wanted: Mapping[str, Obj],
+    surge: int,
+    now: datetime,
+) -> list[Action]:
+    """Start new pods beside old ones, on `surge` nodes at once, and delete an old one when its successor is available.
+
+    Where the old pod is not available nothing is lost: its successor starts at once. Source: KEP-1591.
+    """
+    daemon_set = observed.daemon_set
+    least = daemon_set["spec"].get("minReadySeconds") or 0
+    actions: list[Action] = []
+    fine: list[str] = []
+    for name in wanted:
+        pods = [pod for pod in by_node.get(name) or () if is_active(pod)]
+        new = next((pod for pod in pods if _hash(pod) == past.hash), None)
+        old = next((pod for pod in pods if _hash(pod) != past.hash), None)
+        if old is None:
+            continue
+        if new is None and available_in(old, least, now) == 0.0:
+            fine.append(name)
+        elif new is None:
+            actions.append(_creation(observed, past, name))
+            surge -= 1
+        elif available_in(new, least, now) == 0.0:
+            actions.append(_deletion(daemon_set, old))
+        else:
+            surge -= 1
+    return [*actions, *(_creation(observed, past, name) for name in fine[: max(surge, 0)])]
 
 
 def _status(

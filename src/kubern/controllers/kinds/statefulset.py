@@ -17,18 +17,18 @@ from kubern.controllers.owners import claim, reference_to
 from kubern.controllers.pods import available_in, is_finished, is_ready, phase
 from kubern.controllers.resources import CLAIMS, CONTROLLER_REVISIONS, PODS, STATEFUL_SETS
 from kubern.controllers.revisions import History, forgotten, history
-from kubern.controllers.statefulset import make_claims, make_pod, ordinal_of, revision_of, start_of
+from kubern.controllers.statefulset import claim_owners, make_claims, make_pod, ordinal_of, revision_of, start_of
 
 
 class Observed(NamedTuple):
-    """A StatefulSet, its pods by ordinal, its history and the names of the claims that are there."""
+    """A StatefulSet, its pods by ordinal, its history and the namespace's volume claims by name."""
 
     stateful_set: Obj
     reference: Obj
     pods: Mapping[int, Obj]
     revisions: Sequence[Obj]
     claims: tuple[Action, ...]
-    volume_claims: frozenset[str]
+    volume_claims: Mapping[str, Obj]
 
 
 def _selected(stateful_set: Obj, pod: Obj) -> bool:
@@ -56,7 +56,7 @@ def observe(key: Key, cache: Cache) -> Observed | None:
         PODS, reference, stateful_set, lambda labels: selects(selector, labels), [*cache.owned(PODS, uid), *orphans]
     )
     pods = {ordinal_of(stateful_set, pod): pod for pod in claimed.objects if ordinal_of(stateful_set, pod) >= 0}
-    volume_claims = frozenset(each["metadata"]["name"] for each in cache.list(CLAIMS, key[0]))
+    volume_claims = {each["metadata"]["name"]: each for each in cache.list(CLAIMS, key[0])}
     revisions = cache.owned(CONTROLLER_REVISIONS, uid)
     return Observed(stateful_set, reference, pods, revisions, claimed.actions, volume_claims)
 
@@ -70,7 +70,10 @@ def decide(observed: Observed, now: datetime) -> Plan:
     if stateful_set["metadata"].get("deletionTimestamp"):
         return Plan(observed.claims, status)
     steps = _Steps(observed, past, current, now)
-    actions = [*observed.claims, *past.actions, *steps.next()]
+    owned = [
+        patch for pod in observed.pods.values() for patch in claim_owners(stateful_set, pod, observed.volume_claims)
+    ]
+    actions = [*observed.claims, *past.actions, *owned, *steps.next()]
     in_use = {revision_of(pod) for pod in observed.pods.values()} | {current["metadata"]["name"]}
     actions += forgotten(stateful_set, past.old, in_use)
     least = stateful_set["spec"].get("minReadySeconds") or 0
