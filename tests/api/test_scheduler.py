@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ from kubern.client.contract import GVR
 from kubern.client.informer import Informers
 from kubern.client.transport_inprocess import InProcessTransport
 from kubern.http.contract import Peer
-from kubern.scheduler.main import run_scheduler
+from kubern.scheduler.config import Configuration
+from kubern.scheduler.framework import Cycle, Plugin, Refusal
+from kubern.scheduler.main import default_configuration, run_scheduler
+from kubern.scheduler.profile import Profile
+from kubern.scheduler.registry import load as load_plugins
 from kubern.store.embedded import EmbeddedStore
 
 PODS, NODES, EVENTS = GVR("", "v1", "pods"), GVR("", "v1", "nodes"), GVR("", "v1", "events")
@@ -36,6 +40,7 @@ class Cluster:
 
     def __init__(self, client: ApiClient, informers: Informers) -> None:
         self.client = client
+        self.restart: Callable[[], Awaitable[None]]
         self.pods, self.events = informers.of(PODS), informers.of(EVENTS)
 
     async def node(self, name: str, cpu: str = "4", **labels: str) -> None:
@@ -73,30 +78,54 @@ class Cluster:
         return found
 
 
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+@contextlib.asynccontextmanager
+async def running(folder: Path, config: Configuration, times: int = 1) -> AsyncIterator[Cluster]:
+    """Run an apiserver and one or more schedulers."""
     clock = SystemClock()
-    store = await EmbeddedStore.open(tmp_path / "store", clock=clock)
+    store = await EmbeddedStore.open(folder / "store", clock=clock)
     api = ApiServer(store, load(), Config(authorization_mode=("AlwaysAllow",)), clock)
     await api.start()
     client = ApiClient(InProcessTransport(api.handler, Peer(user=User("admin", (MASTERS, AUTHENTICATED)), memo={})))
     informers = Informers(client, clock)
     made = Cluster(client, informers)
+    await client.create(ACCOUNTS, {"metadata": {"name": "default", "namespace": NS}}, NS)
 
-    async def run() -> None:
+    async def follow() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(run_scheduler(client, clock, informers=informers))
             informers.start(group)
 
-    await client.create(ACCOUNTS, {"metadata": {"name": "default", "namespace": NS}}, NS)
-    task = asyncio.create_task(run())
-    yield made
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    await client.close()
-    await api.close()
-    await store.close()
+    async def schedule() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(times):
+                group.create_task(run_scheduler(client, clock, config))
+
+    tasks = [asyncio.create_task(follow()), asyncio.create_task(schedule())]
+
+    async def end() -> None:
+        task = tasks.pop()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def restart() -> None:
+        await end()
+        tasks.append(asyncio.create_task(schedule()))
+
+    made.restart = restart
+    try:
+        yield made
+    finally:
+        while tasks:
+            await end()
+        await client.close()
+        await api.close()
+        await store.close()
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with running(tmp_path, default_configuration()) as made:
+        yield made
 
 
 async def test_a_pod_is_bound_and_an_event_says_so(cluster: Cluster) -> None:
@@ -193,3 +222,86 @@ async def test_replicas_that_avoid_each_other_fill_the_zones_evenly(cluster: Clu
         PODS, next(f"web{n}" for n in range(7) if cluster.node_of(f"web{n}")), NS, grace_period=0
     )
     await cluster.until(lambda: cluster.node_of(left))
+
+
+async def test_profiles_of_one_program_decide_each_for_its_own_pods(tmp_path: Path) -> None:
+    crowd = [each for each in load_plugins() if each.name not in ("NodeResourcesFit", "PodTopologySpread")]
+    config = Configuration((Profile("default-scheduler", load_plugins()), Profile("crowding", crowd)))
+    async with running(tmp_path, config) as cluster:
+        await cluster.node("n1", "1")
+        await cluster.pod("usual", "3")
+        await cluster.pod("crowded", "3", schedulerName="crowding")
+        await cluster.pod("foreign", "1", schedulerName="another")
+        await cluster.until(lambda: cluster.node_of("crowded") == "n1")
+        await cluster.until(lambda: cluster.condition("usual"))
+        assert not cluster.node_of("foreign")
+        assert not cluster.condition("foreign")
+        said = await cluster.until(lambda: [e for e in cluster.events.list() if e["reason"] == "Scheduled"])
+        assert said[0]["source"]["component"] == "crowding"
+
+
+def _broken(cycle: Cycle) -> list[Refusal]:
+    if cycle.info.name.startswith("bad"):
+        raise ZeroDivisionError("no idea")
+    return []
+
+
+async def test_a_plugin_that_raises_concerns_its_pod_only(tmp_path: Path) -> None:
+    plugins = [*load_plugins(), Plugin("Broken", filter=_broken)]
+    async with running(tmp_path, Configuration((Profile("default-scheduler", plugins),))) as cluster:
+        await cluster.node("n1")
+        await cluster.pod("bad")
+        await cluster.pod("good")
+        await cluster.until(lambda: cluster.node_of("good") == "n1")
+        found = await cluster.until(lambda: cluster.condition("bad"))
+        assert (found["reason"], found["message"]) == ("SchedulerError", "running the plug-ins: no idea")
+        assert await cluster.until(lambda: cluster.said("bad", "FailedScheduling"))
+
+
+async def test_two_schedulers_at_once_bind_each_pod_once(tmp_path: Path) -> None:
+    """What two do without a Lease between them: the second binding is refused by the apiserver, and nothing is lost."""
+    async with running(tmp_path, default_configuration(), times=2) as cluster:
+        for name in ("n1", "n2"):
+            await cluster.node(name, "20")
+        for number in range(30):
+            await cluster.pod(f"web{number}")
+        await cluster.until(lambda: all(cluster.node_of(f"web{number}") for number in range(30)))
+
+
+async def test_permission_to_bind_can_be_waited_for_and_refused(tmp_path: Path) -> None:
+    opened = asyncio.Event()
+    answers = iter(["not yet", ""])
+
+    async def permit(cycle: Cycle, node: str) -> str:
+        if cycle.info.name != "slow":
+            return ""
+        await opened.wait()
+        return next(answers)
+
+    plugins = [*load_plugins(), Plugin("Gatekeeper", permit=permit)]
+    async with running(
+        tmp_path, Configuration((Profile("default-scheduler", plugins),), backoff_first=0.01)
+    ) as cluster:
+        await cluster.node("n1")
+        await cluster.pod("slow", "3")
+        await cluster.pod("quick", "1")
+        await cluster.until(lambda: cluster.node_of("quick") == "n1")
+        assert not cluster.node_of("slow")
+        # its place is kept meanwhile
+        await cluster.pod("late", "1")
+        await cluster.until(lambda: cluster.condition("late"))
+        opened.set()
+        await cluster.until(lambda: cluster.node_of("slow") or cluster.node_of("late"))
+
+
+async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with running(tmp_path, default_configuration()) as cluster:
+        await cluster.node("n1", "3")
+        await cluster.pod("a", "2")
+        await cluster.until(lambda: cluster.node_of("a"))
+        await cluster.restart()
+        await cluster.pod("b", "2")
+        found = await cluster.until(lambda: cluster.condition("b"))
+        assert "1 Insufficient cpu" in found["message"]
+        await cluster.pod("c", "1")
+        await cluster.until(lambda: cluster.node_of("c"))
