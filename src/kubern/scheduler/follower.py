@@ -122,7 +122,8 @@ class Follower:
         """Take over a claim that is written down; one that is only being written is not forgotten for another change of the pod."""
         claimed = (after.get("status") or {}).get("nominatedNodeName") or ""
         if claimed:
-            self.nominations.set(PodInfo(after), claimed)
+            if not self.nominations.node_of(after["metadata"]["uid"]):
+                self.nominations.set(PodInfo(after), claimed)
         elif before is not None and (before.get("status") or {}).get("nominatedNodeName"):
             self.nominations.drop(after["metadata"]["uid"])
 

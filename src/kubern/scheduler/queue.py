@@ -24,7 +24,10 @@ BACKOFF_FIRST = 1.0
 BACKOFF_LAST = 10.0
 FLUSH_AFTER = 300.0
 """Seconds after which a pod is tried again even if nothing that matters to it has happened."""
+CLAIM_FLUSH_AFTER = 30.0
+"""The same for a pod that waits for its victims to leave a node: they may hang."""
 _ANYTHING = "*"
+_DELETED = "Pod/Delete"
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +39,8 @@ class Waiting:
     attempts: int = 0
     refused_by: tuple[Plugin, ...] = ()
     """Whose events may turn the last refusal; empty: any."""
+    claim: str = ""
+    """The node that others are leaving for this pod: until then, pods that end elsewhere do not concern it."""
     place: str = "new"
     """active, backoff, parked, gated, or trying: popped, and being decided about."""
     missed: list[Event] = field(default_factory=list)
@@ -108,14 +113,18 @@ class Queue:
                 return held
         return None
 
-    def failed(self, waiting: Waiting, plugins: tuple[Plugin, ...], now: float, *, error: bool = False) -> None:
-        """Put a pod back that `plugins` refused; their events may change that. After an error it is tried again by itself."""
+    def failed(
+        self, waiting: Waiting, plugins: tuple[Plugin, ...], now: float, *, error: bool = False, claim: str = ""
+    ) -> None:
+        """Put a pod back that `plugins` refused; their events may change that. After an error it is tried again by itself.
+
+        `claim`: the node that others are leaving for it.
+        """
         uid = waiting.info.uid
         self._trying.pop(uid, None)
         if self._pods.get(uid) is not waiting:
             return
-        waiting.refused_by = plugins
-        waiting.since = now
+        waiting.refused_by, waiting.claim, waiting.since = plugins, claim, now
         if error or any(_helps(waiting, event) for event in waiting.missed):
             self._delay(waiting, now)
         else:
@@ -125,7 +134,10 @@ class Queue:
         """Tell of a change of the cluster: wakes the pods that it may help."""
         for waiting in self._trying.values():
             waiting.missed.append(event)
-        for name in (event.name, _ANYTHING):
+        names = [event.name, _ANYTHING]
+        if event.name == _DELETED and event.before is not None:
+            names.append(f"{_DELETED}/{event.before['spec'].get('nodeName', '')}")
+        for name in names:
             for waiting in [*self._parked.get(name, {}).values()]:
                 if _helps(waiting, event):
                     self._unpark(waiting)
@@ -134,7 +146,7 @@ class Queue:
     def flush(self, now: float) -> None:
         """Wake what has been parked for too long."""
         for waiting in self.parked():
-            if now - waiting.since >= FLUSH_AFTER:
+            if now - waiting.since >= (CLAIM_FLUSH_AFTER if waiting.claim else FLUSH_AFTER):
                 self._unpark(waiting)
                 self._delay(waiting, now)
 
@@ -185,7 +197,10 @@ def _awaited(waiting: Waiting) -> set[str]:
     """Return the events that a pod waits for. A plug-in that names none may be turned by any."""
     if not all(plugin.events for plugin in waiting.refused_by):
         return {_ANYTHING}
-    return {name for plugin in waiting.refused_by for name in plugin.events} or {_ANYTHING}
+    names = {name for plugin in waiting.refused_by for name in plugin.events} or {_ANYTHING}
+    if waiting.claim and _DELETED in names:
+        names = names - {_DELETED} | {f"{_DELETED}/{waiting.claim}"}
+    return names
 
 
 def _helps(waiting: Waiting, event: Event) -> bool:

@@ -168,10 +168,10 @@ class Scheduler:
         """Put the pod back, say why, and let those leave that are in its way."""
         info, message, claim = waiting.info, outcome.message, None
         writer = self._writers[self._profile(info).name]
-        self.queue.failed(waiting, outcome.refused_by, self._clock.monotonic())
         if isinstance(room, Helpless):
             message += f" preemption: {room.message}"
-            if not room.ineligible and (info.pod.get("status") or {}).get("nominatedNodeName"):
+            # what is held here is newer than what the pod says
+            if not room.ineligible and self.follower.nominations.node_of(info.uid):
                 claim = ""
         elif room is not None:
             claim = room.node
@@ -181,6 +181,8 @@ class Scheduler:
                 group.create_task(writer.evict(victim, info, room.node), name="evict")
         if claim is not None:
             self.follower.nominations.set(info, claim)
+        claimed = self.follower.nominations.node_of(info.uid)
+        self.queue.failed(waiting, outcome.refused_by, self._clock.monotonic(), claim=claimed)
         self._say(info, "Unschedulable", message, claim, group)
 
     def _say(self, info: PodInfo, reason: str, message: str, claim: str | None, group: asyncio.TaskGroup) -> None:

@@ -2,7 +2,7 @@
 
 from kubern.scheduler.framework import Event, Plugin
 from kubern.scheduler.podinfo import PodInfo
-from kubern.scheduler.queue import FLUSH_AFTER, Queue
+from kubern.scheduler.queue import CLAIM_FLUSH_AFTER, FLUSH_AFTER, Queue
 
 NEEDS_NODE = (Plugin("needs a node", events=frozenset({"Node/Add"})),)
 
@@ -108,6 +108,30 @@ def test_a_plugin_that_names_no_events_is_asked_after_each():
     queue.failed(queue.pop(0), (*NEEDS_NODE, Plugin("from outside")), 0)
     queue.event(Event("Pod/Delete"), 5)
     assert names(queue, 5) == ["a"]
+
+
+def test_a_pod_with_a_claim_waits_for_its_own_victims():
+    needs_room = (Plugin("needs room", events=frozenset({"Pod/Delete"})),)
+
+    def gone(node):
+        return Event("Pod/Delete", {"metadata": {"name": "x"}, "spec": {"nodeName": node}})
+
+    queue = Queue()
+    for name in ("claims", "hopes"):
+        queue.add(pod(name), 0, gated=False)
+        queue.failed(queue.pop(0), needs_room, 0, claim="n" if name == "claims" else "")
+    queue.event(gone("m"), 5)
+    assert names(queue, 5) == ["hopes"]
+    queue.event(gone("n"), 6)
+    assert names(queue, 6) == ["claims"]
+
+
+def test_a_pod_whose_victims_do_not_leave_looks_around_again():
+    queue = Queue()
+    queue.add(pod("a"), 0, gated=False)
+    queue.failed(queue.pop(0), NEEDS_NODE, 0, claim="n")
+    queue.flush(CLAIM_FLUSH_AFTER)
+    assert names(queue, CLAIM_FLUSH_AFTER) == ["a"]
 
 
 def test_a_hint_that_fails_wakes_the_pod():
