@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from kubern.base.json import Obj
 from kubern.scheduler.extender import Extender, read_extender
 from kubern.scheduler.framework import Plugin
@@ -60,6 +58,8 @@ class Configuration(NamedTuple):
 
 def load_configuration(path: Path, available: Sequence[Plugin]) -> Configuration:
     """Read a configuration file. Raises `OSError`, and `ValueError` that says what is wrong where."""
+    import yaml  # only for who has such a file: it costs start-up time
+
     try:
         found = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
