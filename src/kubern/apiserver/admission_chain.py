@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubern.api.resource import Resource
 from kubern.apiserver.identity import User
+from kubern.base.errors import Forbidden
 from kubern.base.json import Obj
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ class Attributes(NamedTuple):
     subresource: str = ""
     dry_run: bool = False
     warnings: list[str] | None = None
+
+
+def refused(attributes: Attributes, text: str) -> Forbidden:
+    """Return a plug-in's refusal in upstream's form: `pods "web" is forbidden: …`."""
+    resource = attributes.resource
+    message = f'{resource.group_resource} "{attributes.name}" is forbidden: {text}'
+    return Forbidden(message, kind=resource.plural, group=resource.group, name=attributes.name)
 
 
 Hook = Callable[[Attributes], "Awaitable[None] | None"]

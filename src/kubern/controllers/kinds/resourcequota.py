@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from kubern.base import quantity
+from kubern.api.quota import (
+    claim_usage,
+    count_usage,
+    counts_for_pods,
+    has_scopes,
+    in_scope,
+    pod_usage,
+    service_usage,
+    total,
+)
 from kubern.base.json import Obj
 from kubern.base.quantity import Quantity
-from kubern.client.contract import GVR
 from kubern.client.informer import Key, key_of
 from kubern.controllers.actions import Plan
 from kubern.controllers.cache import Cache
@@ -29,7 +37,6 @@ from kubern.controllers.resources import (
     SERVICES,
     STATEFUL_SETS,
 )
-from kubern.controllers.usage import claim_usage, counts_for_pods, has_scopes, in_scope, pod_usage, service_usage, total
 
 COUNTED = (
     CONFIG_MAPS,
@@ -44,8 +51,10 @@ COUNTED = (
     CRON_JOBS,
 )
 """What is counted by number alone."""
-_SHORT = frozenset({"configmaps", "replicationcontrollers", "resourcequotas"})
-"""Resources whose number also has a name without `count/`."""
+
+
+RECOUNT = 300.0
+"""Seconds until a quota is counted anew, which takes back what was charged for objects that were not stored."""
 
 
 class Observed(NamedTuple):
@@ -56,13 +65,13 @@ class Observed(NamedTuple):
 
 
 def _quotas(matters: Callable[[Obj, Obj], bool]) -> ToKeys:
-    """A change concerns the namespace's quotas when something came, went, or uses another amount."""
+    """A change concerns the namespace's quotas when something went or uses another amount. What came has been charged by
+    admission; counting it here while others are being charged would give their share away."""
 
     def keys(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
-        if before is not None and after is not None and not matters(before, after):
+        if before is None or (after is not None and not matters(before, after)):
             return ()
-        obj = after or before
-        return [key_of(each) for each in cache.list(RESOURCE_QUOTAS, obj["metadata"]["namespace"])] if obj else ()
+        return [key_of(each) for each in cache.list(RESOURCE_QUOTAS, before["metadata"]["namespace"])]
 
     return keys
 
@@ -79,8 +88,15 @@ def _never(before: Obj, after: Obj) -> bool:
     return False
 
 
+def _new_or_changed(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
+    """A quota itself is counted when it is new or its limits change; not when admission has charged it."""
+    if before is not None and after is not None and before["spec"] == after["spec"]:
+        return ()
+    return itself(before, after, cache)
+
+
 WATCHES = (
-    Watch(RESOURCE_QUOTAS, itself),
+    Watch(RESOURCE_QUOTAS, _new_or_changed),
     Watch(PODS, _quotas(_pod_matters)),
     Watch(SERVICES, _quotas(_spec_matters)),
     Watch(CLAIMS, _quotas(_spec_matters)),
@@ -98,14 +114,8 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     if not has_scopes(quota):
         usages += [service_usage(each) for each in cache.list(SERVICES, key[0])]
         usages += [claim_usage(each) for each in cache.list(CLAIMS, key[0])]
-        usages += [_count(gvr, cache.list(gvr, key[0])) for gvr in COUNTED]
+        usages += [count_usage(gvr.plural, gvr.group, len(cache.list(gvr, key[0]))) for gvr in COUNTED]
     return Observed(quota, total(usages))
-
-
-def _count(gvr: GVR, objects: Sequence[Obj]) -> dict[str, Quantity]:
-    amount = quantity.from_value(len(objects))
-    found = {f"count/{gvr.plural}.{gvr.group}" if gvr.group else f"count/{gvr.plural}": amount}
-    return found | ({gvr.plural: amount} if gvr.plural in _SHORT and not gvr.group else {})
 
 
 def decide(observed: Observed, now: datetime) -> Plan:
@@ -113,7 +123,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     hard = observed.quota["spec"].get("hard") or {}
     old = (observed.quota.get("status") or {}).get("used") or {}
     used = {name: str(observed.used[name]) if name in observed.used else _none(name, old) for name in hard}
-    return Plan(status={"hard": hard, "used": used})
+    return Plan(status={"hard": hard, "used": used}, requeue_after=RECOUNT)
 
 
 def _none(name: str, old: Mapping[str, str]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from kubern.base import quantity
 from kubern.base.json import Obj
 from kubern.base.quantity import Quantity
-from kubern.controllers.pods import is_finished
 
 _PLAIN = {"cpu": "requests.cpu", "memory": "requests.memory", "ephemeral-storage": "requests.ephemeral-storage"}
 
@@ -27,7 +26,7 @@ def pod_usage(pod: Obj) -> dict[str, Quantity]:
 
 def counts_for_pods(pod: Obj) -> bool:
     """Say whether a pod uses anything: one that has ended does not."""
-    return not is_finished(pod)
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
 
 
 def _pod_amounts(spec: Obj, prefix: str) -> dict[str, Quantity]:
@@ -86,6 +85,41 @@ def service_usage(service: Obj) -> dict[str, Quantity]:
     counts["services.nodeports"] = ports if node_ports else 0
     counts["services.loadbalancers"] = int(balancer)
     return {name: quantity.from_value(count) for name, count in counts.items()}
+
+
+_SHORT = frozenset({"configmaps", "replicationcontrollers", "resourcequotas", "secrets"})
+"""Resources whose number also has a name without `count/`."""
+_USAGES = {"pods": pod_usage, "services": service_usage, "persistentvolumeclaims": claim_usage}
+_MUST_STATE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+
+
+def count_usage(plural: str, group: str, number: int = 1) -> dict[str, Quantity]:
+    """Return what `number` objects of a resource use that is counted by its number alone."""
+    amount = quantity.from_value(number)
+    found = {f"count/{plural}.{group}" if group else f"count/{plural}": amount}
+    return found | ({plural: amount} if plural in _SHORT and not group else {})
+
+
+def object_usage(plural: str, group: str, obj: Obj) -> dict[str, Quantity]:
+    """Return what one object of any resource uses, by quota name."""
+    usage = None if group else _USAGES.get(plural)
+    return usage(obj) if usage else count_usage(plural, group)
+
+
+def unstated(hard: Mapping[str, str], pod: Obj) -> str:
+    """Return which amounts that are limited a pod's containers leave out, as upstream lists them; empty: none."""
+    missing = []
+    for name in sorted(set(hard) & set(_MUST_STATE)):
+        kind, _, resource = name.rpartition(".")
+        containers = [
+            container["name"]
+            for field in ("containers", "initContainers")
+            for container in pod["spec"].get(field) or ()
+            if resource not in _amounts(container, kind or "requests")
+        ]
+        if containers:
+            missing.append(f"{name} for: {','.join(sorted(containers))}")
+    return "; ".join(missing)
 
 
 def total(usages: Iterable[Mapping[str, Quantity]]) -> dict[str, Quantity]:
