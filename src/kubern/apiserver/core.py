@@ -91,6 +91,11 @@ class Core:
             return storage
         raise LookupError(f"no such resource: {plural}.{group}")
 
+    def select(self, plural: str, namespace: str = "", group: str = "") -> Sequence[Entry]:
+        """Return the objects of a resource (in a namespace); none where the server does not have the resource."""
+        storage = self._by_name.get((plural, group))
+        return storage.cache.select(namespace) if storage else ()
+
     def find(self, plural: str, namespace: str, name: str, group: str = "") -> Entry | None:
         """Return an object from the watch cache, or None."""
         return self.storage_of(plural, group).find(namespace, name)

@@ -16,7 +16,7 @@ def choose(attributes: Attributes) -> None:
         return
     if OLD_FIELD in (obj["metadata"].get("annotations") or {}):
         return
-    entries = attributes.core.storage_of("ingressclasses", GROUP).cache.entries.values()
+    entries = attributes.core.select("ingressclasses", group=GROUP)
     marked = [entry.obj() for entry in entries if b"is-default-class" in entry.item]
     classes = [each for each in marked if (each["metadata"].get("annotations") or {}).get(DEFAULT) == "true"]
     classes.sort(key=lambda each: str(each["metadata"]["name"]))

@@ -16,7 +16,7 @@ def choose(attributes: Attributes) -> None:
         return
     if OLD_FIELD in (obj["metadata"].get("annotations") or {}):
         return
-    entries = attributes.core.storage_of("storageclasses", "storage.k8s.io").cache.entries.values()
+    entries = attributes.core.select("storageclasses", group="storage.k8s.io")
     marked = [entry.obj() for entry in entries if b"is-default-class" in entry.item]
     classes = [
         each for each in marked if "true" in map((each["metadata"].get("annotations") or {}).get, (DEFAULT, BETA))

@@ -10,8 +10,7 @@ CLAIMS = "persistentvolumeclaims"
 
 
 def _ranges(attributes: Attributes) -> list[Obj]:
-    entries = attributes.core.storage_of("limitranges").cache.select(attributes.namespace)
-    return [entry.obj() for entry in entries]
+    return [entry.obj() for entry in attributes.core.select("limitranges", attributes.namespace)]
 
 
 def fill_in(attributes: Attributes) -> None:

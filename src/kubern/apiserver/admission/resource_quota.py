@@ -26,7 +26,7 @@ async def charge(attributes: Attributes) -> None:
         return
     if attributes.operation == "UPDATE" and resource.group_resource not in _UPDATED:
         return
-    quotas = attributes.core.storage_of("resourcequotas").cache.select(attributes.namespace)
+    quotas = attributes.core.select("resourcequotas", attributes.namespace)
     if not quotas:
         return
     usage = object_usage(resource.plural, resource.group, obj)
