@@ -219,3 +219,35 @@ def test_kubectl_shows_a_quota_in_use(api: Any, namespace: str) -> None:
     )
     assert said.returncode == 0, said.stderr
     assert "pods: 1/2" in api.kubectl("-n", namespace, "get", "resourcequota", "q").stdout
+
+
+def test_a_namespaces_level_refuses_pods_and_warns_of_what_makes_them(api: Any, namespace: str) -> None:
+    def label(**labels: str) -> Any:
+        named = {f"pod-security.kubernetes.io/{name}": value for name, value in labels.items()}
+        return api(
+            "PATCH", f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": named}},
+            headers={"content-type": "application/merge-patch+json"},
+        )  # fmt: skip
+
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    assert api("POST", pods, pod("before", hostNetwork=True)).code == 201
+    labelled = label(enforce="baseline", warn="restricted")
+    assert labelled.code == 200
+    assert 'violate the new PodSecurity enforce level \\"baseline:latest\\"' in labelled.headers["warning"]
+    refused = api("POST", pods, pod("host", hostNetwork=True))
+    said = 'pods "host" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)'
+    assert (refused.code, refused.body["message"]) == (403, said)
+    warned = api("POST", pods, pod("plain"))
+    assert warned.code == 201
+    assert (
+        'would violate PodSecurity \\"restricted:latest\\": allowPrivilegeEscalation != false'
+        in warned.headers["warning"]
+    )
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod(hostPID=True)["spec"]}
+    deployment = {"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+    made = api("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", deployment)
+    assert made.code == 201
+    assert "host namespaces (hostPID=true)" in made.headers["warning"]
+    wrong = label(enforce="strict")
+    assert wrong.code == 403
+    assert 'Invalid value: "strict": must be one of privileged, baseline, restricted' in wrong.body["message"]
