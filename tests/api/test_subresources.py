@@ -202,3 +202,35 @@ def test_unknown_fields_are_warned_of_or_refused(api: Any, namespace: str) -> No
     assert (ignored.code, "warning" in ignored.headers) == (201, False)
     wrong = api("POST", path, {"metadata": {"name": "d"}, "data": "text"})
     assert (wrong.code, "cannot be handled as a ConfigMap" in wrong.body["message"]) == (400, True)
+
+
+def test_a_binding_posted_to_its_own_path_places_the_pod(api: Any, namespace: str) -> None:
+    here = f"/api/v1/namespaces/{namespace}"
+    pod = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert api("POST", f"{here}/pods", pod).code == 201
+    binding = {"metadata": {"name": "web"}, "target": {"kind": "Node", "name": "n1"}}
+    done = api("POST", f"{here}/bindings", binding)
+    assert (done.code, done.body["status"]) == (201, "Success")
+    assert api("GET", f"{here}/pods/web").body["spec"]["nodeName"] == "n1"
+    again = api("POST", f"{here}/bindings", binding)
+    assert (again.code, "already assigned to node" in again.body["message"]) == (409, True)
+    assert api("POST", f"{here}/bindings", binding | {"metadata": {"name": "none"}}).code == 404
+    assert api("POST", f"{here}/bindings", {"metadata": {"name": "web"}, "target": {}}).code == 422
+
+
+def test_component_statuses_tell_of_the_store_and_of_those_with_a_lease(api: Any) -> None:
+    listed = api("GET", "/api/v1/componentstatuses")
+    assert (listed.code, listed.body["kind"]) == (200, "ComponentStatusList")
+    assert "v1 ComponentStatus is deprecated in v1.19+" in listed.headers["warning"]
+    store = api("GET", "/api/v1/componentstatuses/etcd-0").body
+    assert store["conditions"] == [{"type": "Healthy", "status": "True", "message": "ok"}]
+    lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    spec = {"holderIdentity": "x", "leaseDurationSeconds": 15, "renewTime": "2020-01-01T00:00:00.000000Z"}
+    assert api("POST", lease, {"metadata": {"name": "kube-scheduler"}, "spec": spec}).code == 201
+    try:
+        shown = api.kubectl("get", "componentstatuses").stdout.splitlines()
+        assert [line.split()[:2] for line in shown[1:]] == [["scheduler", "Unhealthy"], ["etcd-0", "Healthy"]]
+    finally:
+        api("DELETE", f"{lease}/kube-scheduler")
+    assert api("GET", "/api/v1/componentstatuses/none").code == 404
+    assert api("POST", "/api/v1/componentstatuses", {}).code == 405

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from kubern.api.resource import Resource
 from kubern.apiserver.answers import success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
@@ -30,28 +31,33 @@ async def serve(core: Core, call: Call) -> Answer:
         raise _invalid(call.info.name, Cause("FieldValueNotSupported", text, "target.kind"))
     if not target.get("name"):
         raise _invalid(call.info.name, Cause("FieldValueRequired", "Required value", "target.name"))
-    storage = core.storage(call.resource)
-
-    async def change(old: Obj) -> Obj:
-        return bound(core, call, old, binding)
-
-    if options.dry_run:
-        await change(storage.get(call.namespace, call.info.name).obj())
-    else:
-        await storage.update(call.namespace, call.info.name, change)
+    await bind(core, call.namespace, call.info.name, binding, dry_run=options.dry_run)
     return show(core, call, success({}) | {"code": 201}, 201)
 
 
-def bound(core: Core, call: Call, old: Obj, binding: Obj) -> Obj:
+async def bind(core: Core, namespace: str, name: str, binding: Obj, *, dry_run: bool) -> None:
+    """Set a pod's node. Raises `NotFound`, `Conflict`."""
+    storage = core.storage_of("pods")
+
+    async def change(old: Obj) -> Obj:
+        return bound(core, storage.resource, old, binding)
+
+    if dry_run:
+        await change(storage.get(namespace, name).obj())
+    else:
+        await storage.update(namespace, name, change)
+
+
+def bound(core: Core, pods: Resource, old: Obj, binding: Obj) -> Obj:
     """Return the pod on its node. Raises `Conflict`."""
     pod: Obj = orjson.loads(orjson.dumps(old))
-    name, metadata, spec = call.info.name, binding["metadata"], pod["spec"]
+    name, metadata, spec = pod["metadata"]["name"], binding["metadata"], pod["spec"]
     node = binding["target"]["name"]
     if metadata.get("uid") and metadata["uid"] != pod["metadata"]["uid"]:
         why = (
             f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {pod['metadata']['uid']}"
         )
-        raise conflict(call.resource, name, why)
+        raise conflict(pods, name, why)
     if pod["metadata"].get("deletionTimestamp"):
         raise _binding_conflict(name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
