@@ -251,3 +251,86 @@ def test_a_namespaces_level_refuses_pods_and_warns_of_what_makes_them(api: Any, 
     wrong = label(enforce="strict")
     assert wrong.code == 403
     assert 'Invalid value: "strict": must be one of privileged, baseline, restricted' in wrong.body["message"]
+
+
+# --- a kubelet's certificate
+
+NODE = {"impersonate-user": "system:node:n1", "impersonate-group": "system:nodes"}
+
+
+@pytest.fixture
+def nodes(api: Any, make: Made) -> None:
+    for name in ("n1", "n2"):
+        make("/api/v1/nodes", {"metadata": {"name": name}})
+    # without the Node authorizer (this server runs RBAC alone) the group's rights are given by a role
+    rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    make(f"{RBAC}/clusterroles", {"metadata": {"name": "as-kubelet"}, "rules": rules})
+    group = {"kind": "Group", "name": "system:nodes", "apiGroup": "rbac.authorization.k8s.io"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "as-kubelet"}
+    make(f"{RBAC}/clusterrolebindings", {"metadata": {"name": "as-kubelet"}, "roleRef": role, "subjects": [group]})
+
+
+def as_kubelet(api: Any, path: str, patch: Any) -> Any:
+    return api("PATCH", path, patch, headers=NODE | {"content-type": "application/merge-patch+json"})
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_kubelet_changes_its_own_node_and_only_what_is_its_to_say(api: Any) -> None:
+    own = "/api/v1/nodes/n1"
+    assert as_kubelet(api, own, {"metadata": {"labels": {"kubernetes.io/os": "linux", "mine": "x"}}}).code == 200
+    assert as_kubelet(api, f"{own}/status", {"status": {"phase": "Running"}}).code == 200
+    for path, patch, said in (
+        ("/api/v1/nodes/n2", {"metadata": {"labels": {"a": "b"}}}, 'node "n1" is not allowed to modify node "n2"'),
+        ("/api/v1/nodes/n2/status", {"status": {"phase": "Running"}}, 'is not allowed to modify node "n2"'),
+        (
+            own,
+            {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}},
+            'node "n1" is not allowed to modify taints',
+        ),
+        (
+            own,
+            {"metadata": {"labels": {"node-restriction.kubernetes.io/x": "y"}}},
+            "labels: node-restriction.kubernetes.io/x",
+        ),
+        (
+            own,
+            {"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}},
+            "labels: node-role.kubernetes.io",
+        ),
+    ):
+        answer = as_kubelet(api, path, patch)
+        assert (answer.code, said in answer.body["message"]) == (403, True), answer.body
+    assert api("DELETE", "/api/v1/nodes/n2", headers=NODE).code == 403
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_kubelet_speaks_for_the_pods_of_its_node_only(api: Any, namespace: str) -> None:
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    for name, node in (("mine", "n1"), ("other", "n2")):
+        assert api("POST", pods, pod(name, nodeName=node)).code == 201
+    assert as_kubelet(api, f"{pods}/mine/status", {"status": {"phase": "Running"}}).code == 200
+    assert as_kubelet(api, f"{pods}/other/status", {"status": {"phase": "Running"}}).code == 403
+    assert as_kubelet(api, f"{pods}/mine", {"metadata": {"labels": {"a": "b"}}}).code == 403
+    refused = api("POST", pods, pod("new", nodeName="n1"), headers=NODE)
+    assert 'node "n1" can only create mirror pods' in refused.body["message"]
+    tokens = f"/api/v1/namespaces/{namespace}/serviceaccounts/default/token"
+    for name, code in (("mine", 201), ("other", 403)):
+        reference = {"apiVersion": "v1", "kind": "Pod", "name": name}
+        assert api("POST", tokens, {"spec": {"boundObjectRef": reference}}, headers=NODE).code == code
+    assert "not bound to a pod" in api("POST", tokens, {"spec": {}}, headers=NODE).body["message"]
+    assert api("DELETE", f"{pods}/other?gracePeriodSeconds=0", headers=NODE).code == 403
+    assert api("DELETE", f"{pods}/mine?gracePeriodSeconds=0", headers=NODE).code == 200
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_kubelet_renews_its_own_lease_only(api: Any) -> None:
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+    try:
+        assert api("POST", leases, {"metadata": {"name": "n1"}, "spec": {}}, headers=NODE).code == 201
+        assert api("POST", leases, {"metadata": {"name": "n2"}, "spec": {}}, headers=NODE).code == 403
+        elsewhere = api(
+            "POST", leases.replace("kube-node-lease", "default"), {"metadata": {"name": "n1"}}, headers=NODE
+        )
+        assert 'can only access leases in the "kube-node-lease" system namespace' in elsewhere.body["message"]
+    finally:
+        api("DELETE", f"{leases}/n1")

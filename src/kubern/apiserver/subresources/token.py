@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubern.apiserver.admission.node_restriction import check_token
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
@@ -31,6 +32,7 @@ def serve(core: Core, call: Call) -> Answer:
     account = core.storage(call.resource).get(call.namespace, call.info.name).obj()
     reference = spec.get("boundObjectRef")
     bound = _bound(core, call, reference) if reference else None
+    check_token(call.user, call.info.name, bound)
     node = None
     if bound and bound[0] == "pod":
         if ((bound[1].get("spec") or {}).get("serviceAccountName") or "default") != call.info.name:
