@@ -334,3 +334,40 @@ def test_a_kubelet_renews_its_own_lease_only(api: Any) -> None:
         assert 'can only access leases in the "kube-node-lease" system namespace' in elsewhere.body["message"]
     finally:
         api("DELETE", f"{leases}/n1")
+
+
+def test_approving_and_signing_need_a_right_for_the_signer(api: Any, make: Made) -> None:
+    path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    spec = {"signerName": "example.com/devs", "usages": ["client auth"], "request": signing_request("devs")}
+    make(path, {"metadata": {"name": "signed"}, "spec": spec})
+    group, resource = "certificates.k8s.io", "certificatesigningrequests"
+    rules = [{"apiGroups": [group], "resources": [f"{resource}/approval", f"{resource}/status"], "verbs": ["patch"]}]
+    make(f"{RBAC}/clusterroles", {"metadata": {"name": "test-signing"}, "rules": rules})
+    subjects = [{"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"}]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "test-signing"}
+    make(f"{RBAC}/clusterrolebindings", {"metadata": {"name": "test-signing"}, "roleRef": role, "subjects": subjects})
+
+    def change(subresource: str, status: Any) -> Any:
+        headers = JANE | {"content-type": "application/merge-patch+json"}
+        return api("PATCH", f"{path}/signed/{subresource}", {"status": status}, headers=headers)
+
+    approved = {"conditions": [{"type": "Approved", "status": "True", "reason": "x", "message": "y"}]}
+    certificate = {"certificate": base64.b64encode(b"-----BEGIN CERTIFICATE-----\n").decode()}
+    refused = change("approval", approved)
+    assert refused.code == 403
+    assert refused.body["message"].endswith('user not permitted to approve requests with signerName "example.com/devs"')
+    assert (
+        'user not permitted to sign requests with signerName "example.com/devs"'
+        in change("status", certificate).body["message"]
+    )
+    more = [
+        {
+            "apiGroups": [group],
+            "resources": ["signers"],
+            "resourceNames": ["example.com/*"],
+            "verbs": ["approve", "sign"],
+        }
+    ]
+    held = api("GET", f"{RBAC}/clusterroles/test-signing").body
+    assert api("PUT", f"{RBAC}/clusterroles/test-signing", held | {"rules": rules + more}).code == 200
+    assert change("approval", approved).code == 200
