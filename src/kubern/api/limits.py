@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from kubern.api.quota import pod_amounts
 from kubern.base import quantity
 from kubern.base.json import Obj
 from kubern.base.quantity import Quantity
@@ -67,21 +68,6 @@ def _measured(obj: Obj, kind: str, kind_of_limit: str) -> Iterator[tuple[Amounts
 
 def _amounts(holder: Obj, kind: str) -> dict[str, Quantity]:
     return {n: quantity.parse(q) for n, q in ((holder.get("resources") or {}).get(kind) or {}).items()}
-
-
-def pod_amounts(spec: Obj, kind: str) -> dict[str, Quantity]:
-    """Return what all containers of a pod state together, or a single init container where that is more."""
-    total: dict[str, Quantity] = {}
-    for container in spec.get("containers") or ():
-        for name, amount in _amounts(container, kind).items():
-            total[name] = total[name] + amount if name in total else amount
-    for container in spec.get("initContainers") or ():
-        for name, amount in _amounts(container, kind).items():
-            if container.get("restartPolicy") == "Always" and name in total:
-                total[name] = total[name] + amount
-            else:
-                total[name] = max(total.get(name, amount), amount, key=lambda q: q.nano)
-    return total
 
 
 def _out_of_bounds(item: Obj, requests: Amounts, limits: Amounts) -> Iterator[str]:

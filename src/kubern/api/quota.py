@@ -16,7 +16,7 @@ def pod_usage(pod: Obj) -> dict[str, Quantity]:
     """Return what one pod uses, by quota name."""
     used = {"pods": quantity.from_value(1), "count/pods": quantity.from_value(1)}
     for prefix in ("requests", "limits"):
-        for name, amount in _pod_amounts(pod["spec"], prefix).items():
+        for name, amount in pod_amounts(pod["spec"], prefix).items():
             used[f"{prefix}.{name}"] = amount
     for name, full in _PLAIN.items():
         if full in used:
@@ -29,7 +29,7 @@ def counts_for_pods(pod: Obj) -> bool:
     return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
 
 
-def _pod_amounts(spec: Obj, prefix: str) -> dict[str, Quantity]:
+def pod_amounts(spec: Obj, prefix: str) -> dict[str, Quantity]:
     """Return the larger of what all containers use together and what any init container does while the pod starts."""
     total: dict[str, Quantity] = {}
     for container in spec.get("containers") or ():
