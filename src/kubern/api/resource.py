@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
+
+if TYPE_CHECKING:
+    from kubern.api.schema import StructuralSchema
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 READ_VERBS = ("get", "list")
@@ -65,6 +68,10 @@ def nothing(obj: Obj) -> None:
 
 def nothing_update(new: Obj, old: Obj) -> None:
     """Change nothing: the update hook of a resource that needs none."""
+
+
+def nothing_delete(obj: Obj, now: datetime) -> None:
+    """Change nothing: the deletion hook of a resource that needs none."""
 
 
 def no_errors(obj: Obj) -> list[Cause]:
@@ -152,6 +159,10 @@ class Resource:
     """Messages for a bad metadata.name; None: a DNS-1123 subdomain."""
     graceful: Callable[[Obj, int | None], int | None] | None = None
     """Grace period in seconds for a deletion request with the asked period; None: deleted at once. Only pods have it."""
+    prepare_delete: Callable[[Obj, datetime], None] = nothing_delete
+    """Changes an object when its deletion is asked for the first time: adds a finalizer that the server itself looks after."""
+    structural: StructuralSchema | None = None
+    """The schema of a custom resource, in place of a published one."""
     storage_prefix: str = ""
     """The key below /registry when it is not the plural (upstream: `minions` for nodes…); empty: the plural, with its group
     for groups that upstream prefixes."""

@@ -7,7 +7,8 @@ share one `Storage`, laid out as their storage version.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kubern.api.resource import Resource
@@ -24,6 +25,7 @@ from kubern.apiserver.forms import Form
 from kubern.apiserver.identity import Authorizer, allow_all
 from kubern.apiserver.storage import Storage
 from kubern.base.clock import Clock
+from kubern.base.errors import NotFound
 from kubern.base.json import Obj
 from kubern.http.dial import dial_directly
 from kubern.store.contract import Store
@@ -39,6 +41,8 @@ PREFERRED_GROUPS = (
     "storagemigration.k8s.io",
 )  # fmt: skip
 """The order in which upstream's discovery lists its groups."""
+
+_VERSION = re.compile(r"v[1-9]\d*((alpha|beta)[1-9]\d*)?")
 
 
 class Core:
@@ -69,6 +73,9 @@ class Core:
         self.resources: Mapping[tuple[str, str, str], Resource] = {
             (r.group, r.version, r.plural): r for r in declared if served(r, config.runtime_config)
         }
+        self.built_in = frozenset(self.resources)
+        """The keys of `resources` that stand for ever; the others come and go with their definitions."""
+        self._followers: list[Callable[[], None]] = []
         self._storages = self._make_storages(declared)
         self._by_name = {(s.resource.plural, s.resource.group): s for s in self._storages.values()}
 
@@ -77,12 +84,38 @@ class Core:
         for resource in sorted(declared, key=lambda r: not r.storage_version):
             prefix = resource.storage_prefix or resource.plural
             if resource.stored and prefix not in storages:
-                storages[prefix] = Storage(resource, self.store, self.feed)
+                storage = storages[prefix] = Storage(resource, self.store, self.feed)
+                self.feed.add(storage.cache, storage.broadcaster)
         return storages
 
+    def publish(self, storage: Storage, resources: Sequence[Resource]) -> None:
+        """Serve the versions of a custom resource, in place of those that it has been served in; none: no longer.
+
+        The whole registry is exchanged at once, so that a reader of `resources` never sees half of a change.
+        """
+        prefix = storage.prefix
+        kept = {key: r for key, r in self.resources.items() if r.structural is None or r.storage_prefix != prefix}
+        self.resources = kept | {(r.group, r.version, r.plural): r for r in resources}
+        name = (storage.resource.plural, storage.resource.group)
+        if resources:
+            self._storages[prefix] = self._by_name[name] = storage
+        else:
+            self._storages.pop(prefix, None)
+            self._by_name.pop(name, None)
+        self.forms = {key: form for key, form in self.forms.items() if key[0] != storage.resource.group}
+        for follower in self._followers:
+            follower()
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call `follower` whenever `resources` have changed."""
+        self._followers.append(follower)
+
     def storage(self, resource: Resource) -> Storage:
-        """Return where a resource is kept."""
-        return self._storages[resource.storage_prefix or resource.plural]
+        """Return where a resource is kept. Raises `NotFound` for a custom one that has gone meanwhile."""
+        storage = self._storages.get(resource.storage_prefix or resource.plural)
+        if storage is None:
+            raise NotFound("the server could not find the requested resource")
+        return storage
 
     def storage_of(self, plural: str, group: str = "") -> Storage:
         """Return where the objects of `plural` are kept, whatever version. Raises `LookupError`."""
@@ -131,12 +164,18 @@ class Core:
                 versions.append(version)
         order = {group: index for index, group in enumerate(PREFERRED_GROUPS)}
         for versions in groups.values():
+            versions.sort()
             versions.sort(key=version_priority, reverse=True)
         return {g: groups[g] for g in sorted(groups, key=lambda g: (order.get(g, len(order)), g))}
 
 
 def version_priority(version: str) -> tuple[int, int, int]:
-    """Return a key that sorts stable after beta after alpha, and higher numbers last: v2 is preferred to v1 and v1beta1."""
+    """Return a key that sorts stable after beta after alpha, and higher numbers last: v2 is preferred to v1 and v1beta1.
+
+    Names of another shape, which custom resources may have, come before all of them.
+    """
+    if not _VERSION.fullmatch(version):
+        return -1, 0, 0
     for stage, marker in ((1, "beta"), (0, "alpha")):
         if marker in version:
             major, _, minor = version[1:].partition(marker)

@@ -35,7 +35,12 @@ def settle(
     """
     resource = call.resource
     found = schema.settle(
-        core.schemas[resource.schema], obj, resource.kind, resource.version, options.field_validation, duplicates
+        resource.structural or core.schemas[resource.schema],
+        obj,
+        resource.kind,
+        resource.version,
+        options.field_validation,
+        duplicates,
     )
     warnings += [text for text in found if text not in warnings]
     if resource.stored:

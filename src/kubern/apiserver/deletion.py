@@ -83,6 +83,8 @@ def parse(options: Obj) -> DeleteRequest:
 def decide(obj: Obj, resource: Resource, request: DeleteRequest, now: datetime) -> Obj | None:
     """Return what the object becomes, or None when it is to be removed. Changes and returns its argument."""
     metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        resource.prepare_delete(obj, now)
     finalizers = _finalizers(list(metadata.get("finalizers") or ()), request.propagation)
     if finalizers:
         metadata["finalizers"] = finalizers
@@ -137,6 +139,11 @@ async def delete(core: Core, call: Call, namespace: str, name: str, request: Del
         core, "DELETE", call.resource, namespace, name, None, entry.obj(), call.user, "", request.dry_run
     )  # fmt: skip
     await core.admission.validate(attributes)
+    return await remove(core, storage, entry, request)
+
+
+async def remove(core: Core, storage: Storage, entry: Entry, request: DeleteRequest) -> Deleted:
+    """Carry a deletion out that nobody has to be asked about any more. Raises `NotFound`, `Conflict`."""
     while True:
         check_preconditions(storage.resource, entry.obj(), request)
         left = decide(entry.obj(), storage.resource, request, core.clock.now())
@@ -147,7 +154,7 @@ async def delete(core: Core, call: Call, namespace: str, name: str, request: Del
             if gone is not None:
                 core.reservations.on_delete(storage.resource, entry.obj())
                 return Deleted(gone, True)
-            entry = storage.get(namespace, name)
+            entry = storage.get(entry.namespace, entry.name)
             continue
         return Deleted(await _mark(core, storage, entry, request), False)
 

@@ -1,6 +1,6 @@
 """Discovery: which groups, versions, resources and verbs there are; the legacy documents and the aggregated ones.
 
-What always holds: the documents are made once from the resources served, so that answering costs nothing.
+What always holds: a document is made when it is first asked for, and anew after the resources have changed.
 """
 
 from __future__ import annotations
@@ -30,20 +30,53 @@ class Discovery:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._groups = core.group_versions()
+        self._roots: dict[str, _Root] = {}
+        self._documents: dict[str, Obj] = {}
+        self._offered: set[str] = set()
 
     def install(self, routes: Routes) -> None:
-        """Serve `/api`, `/apis` and everything between them and the resources."""
-        core_only: dict[str, list[str]] = {"": self._groups[""]} if "" in self._groups else {}
-        named = {group: versions for group, versions in self._groups.items() if group}
-        routes.add("/api", _Root(self._legacy_core(), self._aggregated(core_only)).serve)
-        routes.add("/apis", _Root(self._legacy_groups(named), self._aggregated(named)).serve)
-        for group, versions in self._groups.items():
-            if group:
-                document = {"kind": "APIGroup", "apiVersion": "v1"} | _group(group, versions)
-                routes.add(f"/apis/{group}", _Fixed(document).serve)
-            for version in versions:
-                path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-                routes.add(path, _Fixed(self._resources(group, version)).serve)
+        """Serve `/api`, `/apis` and everything between them and the resources, of what is served now and what will be."""
+        routes.add("/api", self._root)
+        routes.add("/apis", self._root)
+        self._offer(routes)
+        self._core.follow(lambda: self._renew(routes))
+
+    def _renew(self, routes: Routes) -> None:
+        """Forget the documents; offer the groups and versions that have come, and no longer those that have gone."""
+        self._groups = self._core.group_versions()
+        self._roots.pop("/apis", None)
+        self._documents.clear()
+        self._offer(routes)
+
+    def _offer(self, routes: Routes) -> None:
+        paths = {path for group, versions in self._groups.items() for path in _paths(group, versions)}
+        for path in sorted(paths - self._offered):
+            routes.add(path, self._document)
+        for path in self._offered - paths:
+            routes.remove(path)
+        self._offered = paths
+
+    def _root(self, request: Request, info: RequestInfo) -> Answer:
+        path = info.path.rstrip("/")
+        if path not in self._roots:
+            chosen = {group: found for group, found in self._groups.items() if bool(group) == (path == "/apis")}
+            legacy = self._legacy_groups(chosen) if path == "/apis" else self._legacy_core()
+            self._roots[path] = _Root(legacy, self._aggregated(chosen))
+        return self._roots[path].serve(request, info)
+
+    def _document(self, request: Request, info: RequestInfo) -> Answer:
+        path = info.path.strip("/")
+        if path not in self._documents:
+            self._documents[path] = self._make(*path.split("/"))
+        return object_response(200, self._documents[path])
+
+    def _make(self, root: str, name: str, version: str = "") -> Obj:
+        """Return the document at `/api/<version>`, `/apis/<group>` or `/apis/<group>/<version>`."""
+        if root == "api":
+            return self._resources("", name)
+        if version:
+            return self._resources(name, version)
+        return {"kind": "APIGroup", "apiVersion": "v1"} | _group(name, self._groups[name])
 
     def _legacy_core(self) -> Obj:
         address = f"{self._core.config.advertise_address}:{self._core.config.secure_port}"
@@ -95,16 +128,6 @@ class Discovery:
         return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
-class _Fixed:
-    """Answers with one document."""
-
-    def __init__(self, document: Obj) -> None:
-        self._document = document
-
-    def serve(self, request: Request, info: RequestInfo) -> Answer:
-        return object_response(200, self._document)
-
-
 class _Root:
     """Answers `/api` or `/apis`: the legacy document, or the aggregated one to who accepts it, with an ETag."""
 
@@ -144,6 +167,11 @@ def _accepted_version(accept: str) -> str:
         elif parts[0] in ("application/json", "*/*") and "as" not in parameters:
             return ""
     return ""
+
+
+def _paths(group: str, versions: Sequence[str]) -> list[str]:
+    root = f"/apis/{group}" if group else "/api"
+    return [*([root] if group else ()), *(f"{root}/{version}" for version in versions)]
 
 
 def _group(group: str, versions: Sequence[str]) -> Obj:

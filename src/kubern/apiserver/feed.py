@@ -44,6 +44,7 @@ class Feed:
         self._clock = clock
         self._sinks: dict[str, tuple[ResourceCache, Broadcaster]] = {}
         self._listeners: dict[str, list[Listener]] = {}
+        self._joining: dict[str, list[Event]] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._task: asyncio.Task[None] | None = None
@@ -53,8 +54,37 @@ class Feed:
         """Feed `cache` with the keys below its prefix; before `start`."""
         self._sinks[cache.prefix] = (cache, broadcaster)
 
+    async def join(self, cache: ResourceCache, broadcaster: Broadcaster) -> None:
+        """Feed `cache`, filled with what the store has, from now on; in place of the one that had its prefix. Raises `StoreError`.
+
+        What happens below the prefix while the store is read is kept aside, and taken in last.
+        """
+        prefix = cache.prefix
+        start = f"{prefix}/".encode()
+        while True:
+            missed = self._joining[prefix] = []
+            found = await self._store.range(ROOT + start, prefix_end(ROOT + start))
+            await self.wait(found.revision)
+            if self._joining.get(prefix) is missed:
+                break  # otherwise the feed has started over meanwhile
+        del self._joining[prefix]
+        self.leave(prefix)
+        below = len(ROOT) + len(start)
+        cache.load([cache.layout.entry_of(item.key[below:].decode(), item) for item in found.items], found.revision)
+        for event in missed:
+            if event.current.mod_revision > found.revision:
+                cache.apply(event.current.key[below:].decode(), event)
+        self._sinks[prefix] = (cache, broadcaster)
+
+    def leave(self, prefix: str) -> None:
+        """Feed the cache of a prefix no longer, and end its watches."""
+        left = self._sinks.pop(prefix, None)
+        if left:
+            left[1].close_all()
+        self._listeners.pop(prefix, None)
+
     def listen(self, prefix: str, listener: Listener) -> None:
-        """Tell `listener` of every object below a storage prefix, and of its changes; before `start`."""
+        """Tell `listener` of every object below a storage prefix, and of its changes; before `start`, or right after `join`."""
         self._listeners.setdefault(prefix, []).append(listener)
 
     async def start(self) -> None:
@@ -84,6 +114,7 @@ class Feed:
             broadcaster.bookmark(self.revision)
 
     async def _load(self) -> Watch:
+        self._joining.clear()
         found = await self._store.range(ROOT, prefix_end(ROOT))
         groups: dict[str, list[tuple[str, int]]] = {prefix: [] for prefix in self._sinks}
         for index, item in enumerate(found.items):
@@ -127,8 +158,15 @@ class Feed:
                     broadcaster.publish(change)
                     for listener in self._listeners.get(located[0], ()):
                         listener.change(change)
+            if self._joining:
+                self._keep_aside(event)
         if batch:
             self._reach(batch[-1].current.mod_revision)
+
+    def _keep_aside(self, event: Event) -> None:
+        for prefix, missed in self._joining.items():
+            if event.current.key.startswith(b"%b%b/" % (ROOT, prefix.encode())):
+                missed.append(event)
 
     def _reach(self, revision: int) -> None:
         self.revision = max(self.revision, revision)

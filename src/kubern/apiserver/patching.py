@@ -22,14 +22,15 @@ MOST_OPERATIONS = 10_000
 Patch = Callable[[Obj], Obj]
 
 
-def parse_patch(kind: str, body: bytes, type: Type) -> Patch:
-    """Return the function that applies the patch in `body` to an object of `type`.
+def parse_patch(kind: str, body: bytes, type: Type | None) -> Patch:
+    """Return the function that applies the patch in `body` to an object of `type`; custom resources have none, and no strategic merge.
 
     Raises `UnsupportedMediaType`, `BadRequest` and `RequestEntityTooLarge`; the function raises what cannot be applied.
     """
-    if kind not in ACCEPTED:
+    accepted = ACCEPTED if type else (JSON_PATCH, MERGE_PATCH)
+    if kind not in accepted:
         raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(ACCEPTED)}"
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
         )
     parsed = load_json(body)
     if kind == JSON_PATCH:
@@ -41,7 +42,8 @@ def parse_patch(kind: str, body: bytes, type: Type) -> Patch:
         raise BadRequest("error decoding patch: json: cannot unmarshal into an object")
     if kind == MERGE_PATCH:
         return lambda obj: _object(apply_merge_patch(obj, parsed))
-    return lambda obj: _object(apply_strategic(type, obj, parsed))
+    known = type
+    return lambda obj: _object(apply_strategic(known, obj, parsed))
 
 
 def _object(patched: object) -> Obj:

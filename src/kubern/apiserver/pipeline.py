@@ -45,6 +45,10 @@ class Routes:
         else:
             self._exact[path] = route
 
+    def remove(self, path: str) -> None:
+        """Answer an exact path no longer."""
+        del self._exact[path]
+
     def find(self, path: str) -> Route | None:
         """Return what answers `path`, or None."""
         route = self._exact.get(path) or self._exact.get(path.rstrip("/"))
@@ -134,7 +138,7 @@ class Pipeline:
         """Answer an authorized request for a resource."""
         resource = self._core.resources.get((info.group, info.version, info.resource))
         if resource is None:
-            if not any(key[:2] == (info.group, info.version) for key in self._core.resources):
+            if not any(key[:2] == (info.group, info.version) for key in self._core.built_in):
                 return text_response(404, "404 page not found\n")
             raise NotFound("the server could not find the requested resource")
         _check_shape(resource, info)

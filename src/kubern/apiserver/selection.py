@@ -51,7 +51,7 @@ def _known(resource: Resource) -> Callable[[str], str]:
     def check(name: str) -> str:
         if name == "metadata.name" or name in offered or (name == "metadata.namespace" and resource.namespaced):
             return name
-        if offered:
+        if offered or resource.structural:
             raise BadRequest(f"field label not supported: {name}")
         raise BadRequest(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 

@@ -19,6 +19,7 @@ from kubern.apiserver.answers import object_response
 from kubern.apiserver.bootstrap import bootstrap
 from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
+from kubern.apiserver.customresources import CustomResources
 from kubern.apiserver.discovery import Discovery
 from kubern.apiserver.health import Health
 from kubern.apiserver.openapi import Documents
@@ -53,6 +54,7 @@ class ApiServer:
         self.core.admission = AdmissionChain(p for p in plugins if p.name not in config.disable_admission_plugins)
         self.core.security = secure(self.core)
         self.core.authorizer = self.core.security.authorize
+        self._custom = CustomResources(self.core)
         self.routes = Routes()
         self._health = Health(self.core)
         self._health.install(self.routes)
@@ -75,8 +77,10 @@ class ApiServer:
         await self.core.feed.start()
         self._take_addresses()
         await bootstrap(self.core)
+        await self._custom.settle()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
+        self._tasks.append(loop.create_task(self._custom.run(), name="custom resources"))
         if self.core.security.oidc_keys:
             self._tasks.append(loop.create_task(self.core.security.oidc_keys.run(), name="OpenID Connect keys"))
         self._health.started = True

@@ -46,17 +46,16 @@ def conflict(resource: Resource, name: str, why: str = CONFLICT) -> Conflict:
 
 
 class Storage:
-    """One stored resource: its cache, its watchers and its writes."""
+    """One stored resource: its cache, its watchers and its writes; whoever makes it lets the feed know of the two."""
 
-    def __init__(self, resource: Resource, store: Store, feed: Feed) -> None:
+    def __init__(self, resource: Resource, store: Store, feed: Feed, layout: Layout | None = None) -> None:
         self.resource = resource
         self.prefix = resource.storage_prefix or resource.plural
-        layout = Layout(resource.kind, resource.api_version, resource.namespaced, resource.fields)
+        layout = layout or Layout(resource.kind, resource.api_version, resource.namespaced, resource.fields)
         self.cache = ResourceCache(layout, self.prefix)
         self.broadcaster = Broadcaster()
         self._store = store
         self._feed = feed
-        feed.add(self.cache, self.broadcaster)
 
     def key(self, namespace: str, name: str) -> str:
         """Return an object's key below the storage prefix."""

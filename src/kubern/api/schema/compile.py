@@ -6,7 +6,7 @@ unknown field, no null and no value of a wrong type.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from kubern.api import field
 from kubern.api.schema import types
@@ -74,8 +74,16 @@ class Schemas:
         return schema
 
 
+class Decoder(Protocol):
+    """What turns an object into its normal form: a built-in kind's `Schema`, or a custom one's."""
+
+    def decode(self, obj: Obj) -> list[str]:
+        """Take out what is not known, in place, and return the paths. Raises `WrongType`."""
+        ...
+
+
 def settle(
-    schema: Schema, obj: Obj, kind: str, version: str, validation: str = "Warn", duplicates: list[str] | None = None
+    schema: Decoder, obj: Obj, kind: str, version: str, validation: str = "Warn", duplicates: list[str] | None = None
 ) -> list[str]:
     """Decode a request's object in place, as `fieldValidation` (`Strict`, `Warn`, `Ignore`) says, and return the warnings.
 

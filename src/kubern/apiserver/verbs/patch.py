@@ -32,7 +32,8 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     """Apply the patch to what `strategy` lets this path touch."""
     options = write_options(call.info, "PatchOptions")
     warnings: list[str] = []
-    patch = parse_patch(media_type(call.request), call.request.body, core.schemas[call.resource.schema].type)
+    type = None if call.resource.structural else core.schemas[call.resource.schema].type
+    patch = parse_patch(media_type(call.request), call.request.body, type)
 
     served = to_served(core.storage(call.resource).resource, call.resource)
 

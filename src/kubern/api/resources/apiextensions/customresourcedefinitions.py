@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from kubern.api import field, names
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import immutable, named, one_of
+from kubern.api.rules.conditions import condition, with_condition
 from kubern.api.rules.values import at, fill_empty, items, part, section
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
+
+FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def default(obj: Obj) -> None:
@@ -35,6 +40,16 @@ def prepare_update(new: Obj, old: Obj) -> None:
     status = dict(old.get("status") or {})
     known = status.get("storedVersions") or []
     new["status"] = status | {"storedVersions": known + [name for name in _stored(new) if name not in known]}
+
+
+def prepare_delete(obj: Obj, now: datetime) -> None:
+    """Hold a definition that is to be deleted until its objects are gone."""
+    finalizers = obj["metadata"].setdefault("finalizers", [])
+    if FINALIZER not in finalizers:
+        finalizers.append(FINALIZER)
+    message = "CustomResourceDefinition marked for deletion; CustomResource deletion will be initiated soon"
+    pending = condition("Terminating", True, "InstanceDeletionPending", message, now)
+    obj["status"] = with_condition(obj.get("status") or {}, pending)
 
 
 def validate(obj: Obj) -> list[Cause]:
@@ -148,6 +163,7 @@ RESOURCE = Resource(
     default=default,
     prepare_create=prepare_create,
     prepare_update=prepare_update,
+    prepare_delete=prepare_delete,
     validate=validate,
     validate_update=validate_update,
 )
