@@ -285,3 +285,43 @@ def test_names_that_are_taken_are_not_established(api: Api, custom: Custom) -> N
     assert custom.condition("Established", other)["reason"] == "NotAccepted"
     api("DELETE", f"{CRDS}/{custom.name}")
     custom.wait("Established", "True", other)
+
+
+def with_rules(**of_spec: Any) -> dict[str, Any]:
+    spec = {
+        "type": "object",
+        "properties": {"replicas": {"type": "integer"}, "most": {"type": "integer"}, "owner": {"type": "string"}},
+        **of_spec,
+    }
+    return version("v1") | {"schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}
+
+
+def test_rules_of_the_schema_are_asked_at_every_write(custom: Custom) -> None:
+    rules = [
+        {"rule": "self.replicas <= self.most", "message": "replicas must not pass most", "fieldPath": ".replicas"},
+        {
+            "rule": "self.owner == oldSelf.owner",
+            "messageExpression": "'owner stays ' + oldSelf.owner",
+            "reason": "FieldValueForbidden",
+        },
+    ]
+    custom.define(with_rules(**{"x-kubernetes-validations": rules}))
+    refused = custom.create("a", replicas=3, most=2, owner="x")
+    assert refused.code == 422
+    said = 'Widget.{} "a" is invalid: spec.replicas: Invalid value: "object": replicas must not pass most'
+    assert refused.body["message"] == said.format(custom.group)
+    made = custom.create("a", replicas=1, most=2, owner="x")
+    assert made.code == 201, made.body
+    changed = custom.api("PUT", f"{custom.path}/a", made.body | {"spec": made.body["spec"] | {"owner": "y"}})
+    assert (changed.code, "spec: Forbidden: owner stays x" in changed.body["message"]) == (422, True), changed.body
+    more = custom.api("PUT", f"{custom.path}/a", made.body | {"spec": made.body["spec"] | {"replicas": 2}})
+    assert more.code == 200
+
+
+def test_a_definition_whose_rule_does_not_compile_is_refused(custom: Custom) -> None:
+    crd = custom.crd(with_rules(**{"x-kubernetes-validations": [{"rule": "self.replicsa > 1"}]}))
+    refused = custom.api("POST", CRDS, crd)
+    assert refused.code == 422
+    where = "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule"
+    assert where in refused.body["message"]
+    assert "undefined field 'replicsa'" in refused.body["message"]

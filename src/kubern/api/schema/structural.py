@@ -1,13 +1,13 @@
 """The schemas of custom resources: pruning and defaulting, as a CustomResourceDefinition's `openAPIV3Schema` says.
 
 Answers to the same `decode` as a built-in `Schema`, so that one code path serves both; types, bounds and required fields
-are a matter of `validate` here, which is how upstream splits it too. Rules in CEL are not evaluated.
+are a matter of `validate` here, which is how upstream splits it too, and rules in CEL a matter of `judge`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,6 +16,10 @@ from kubern.api.schema.structural_checks import Check, compile_check
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
+if TYPE_CHECKING:
+    from kubern.api.cel.validation_rules import RuleSet
+
+RULES = "x-kubernetes-validations"
 _EVERYWHERE = ("apiVersion", "kind", "metadata")
 
 
@@ -29,6 +33,18 @@ class StructuralSchema:
     @cached_property
     def _check(self) -> Check:
         return compile_check(self.schema)
+
+    @cached_property
+    def _rules(self) -> RuleSet | None:
+        if RULES.encode() not in orjson.dumps(self.schema):
+            return None
+        from kubern.api.cel.validation_rules import RuleSet  # CEL is loaded by those who use it
+
+        return RuleSet(self.schema)
+
+    def judge(self, new: Obj, old: Obj | None = None) -> list[Cause]:
+        """Return what the schema's rules say against an object that `validate` finds nothing wrong with; `old` is what it was."""
+        return self._rules.evaluate(new, old) if self._rules is not None else []
 
     def decode(self, obj: Obj) -> list[str]:
         """Take out what the schema does not know, in place, and return the paths. Raises `WrongType` for bad metadata."""

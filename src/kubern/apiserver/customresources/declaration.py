@@ -70,7 +70,7 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         prepare_update=_nothing_more if has_status else _count_status,
         prepare_status_update=_keep_metadata,
         validate=_checked_elsewhere,
-        validate_create=structural.validate,
+        validate_create=_checking(structural),
         validate_update=_ratcheting(structural),
         validate_status_update=_ratcheting(structural),
         fields=_fields(version.get("selectableFields") or ()),
@@ -120,9 +120,16 @@ def _checked_elsewhere(obj: Obj) -> list[Cause]:
     return []
 
 
+def _checking(structural: StructuralSchema) -> Callable[[Obj], list[Cause]]:
+    def validate(obj: Obj) -> list[Cause]:
+        return structural.validate(obj) or structural.judge(obj)
+
+    return validate
+
+
 def _ratcheting(structural: StructuralSchema) -> Callable[[Obj, Obj], list[Cause]]:
     def validate(new: Obj, old: Obj) -> list[Cause]:
-        return still_wrong(structural.validate(new), new, old, structural.schema)
+        return still_wrong(structural.validate(new), new, old, structural.schema) or structural.judge(new, old)
 
     return validate
 

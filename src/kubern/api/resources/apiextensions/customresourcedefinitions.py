@@ -7,6 +7,7 @@ from datetime import datetime
 from kubern.api import field, names
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
+from kubern.api.rules.cel_rules import rule_problems
 from kubern.api.rules.checks import immutable, named, one_of
 from kubern.api.rules.conditions import condition, with_condition
 from kubern.api.rules.values import at, fill_empty, items, part, section
@@ -105,6 +106,10 @@ def _check_versions(versions: list[Obj], path: str) -> list[Cause]:
         causes += named(name, f"{here}.name", names.dns1035_label)
         if at(version, "schema.openAPIV3Schema") is None:
             causes.append(field.required(f"{here}.schema.openAPIV3Schema", "schemas are required"))
+        else:
+            causes += rule_problems(
+                part(version, "schema.openAPIV3Schema"), f"{here}.schema.openAPIV3Schema", root=True
+            )
     if sum(bool(version.get("storage")) for version in versions) != 1:
         causes.append(field.invalid(path, versions, "must have exactly one version marked as storage version"))
     return causes
