@@ -24,6 +24,7 @@ from kubern.apiserver.feed import Feed
 from kubern.apiserver.forms import Form
 from kubern.apiserver.identity import Authorizer, allow_all
 from kubern.apiserver.storage import Storage
+from kubern.apiserver.webhooks.caller import WebhookCaller
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound
 from kubern.base.json import Obj
@@ -69,6 +70,7 @@ class Core:
             config.kubelet_client_certificate, config.kubelet_client_key, config.kubelet_certificate_authority
         )
         self.backends = Backends(self.find_object, dial_directly, kubelet_tls, rng)
+        self.webhooks = WebhookCaller(self.backends)
         declared = tuple(resources)
         self.resources: Mapping[tuple[str, str, str], Resource] = {
             (r.group, r.version, r.plural): r for r in declared if served(r, config.runtime_config)

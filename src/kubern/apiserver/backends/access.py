@@ -22,14 +22,20 @@ _REASONS = {
     errno.ECONNREFUSED: "connect: connection refused", errno.EHOSTUNREACH: "connect: no route to host",
     errno.ENETUNREACH: "connect: network is unreachable", errno.ETIMEDOUT: "connect: connection timed out",
 }  # fmt: skip
+_EXPIRED = "certificate has expired or is not yet valid"
+_DISTRUST = dict.fromkeys((18, 19, 20, 21), "certificate signed by unknown authority") | dict.fromkeys(
+    (9, 10), _EXPIRED
+)
+"""OpenSSL's numbers of what is wrong with a certificate."""
 
 
 class Address(NamedTuple):
-    """Where to connect. `tls` None: plain TCP."""
+    """Where to connect. `tls` None: plain TCP. `server_name` is the name in the server's certificate, `host` when it is empty."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    server_name: str = ""
 
     @property
     def authority(self) -> str:
@@ -71,18 +77,25 @@ class Backends:
         endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
         return Address(node_address(status, node_name), endpoint.get("Port") or _KUBELET_PORT, self.kubelet_tls(verify))
 
-    async def connect(self, address: Address) -> Channel:
-        """Open a connection. Raises `Unreachable`."""
+    async def connect(self, address: Address, dial: Dial | None = None) -> Channel:
+        """Open a connection, by `dial` when the address is not one of a node or pod. Raises `Unreachable`."""
         try:
-            return await open_channel(self.dial, address.host, address.port, address.tls)
+            return await open_channel(dial or self.dial, address.host, address.port, address.tls, address.server_name)
+        except ssl.SSLCertVerificationError as error:
+            raise Unreachable(_unverified(error)) from error
         except ssl.SSLError as error:
-            raise Unreachable(f"tls: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError)
-                              else f"tls: {error.reason}") from error  # fmt: skip
+            raise Unreachable(f"tls: {error.reason}") from error
         except TimeoutError as error:
             raise Unreachable(f"dial tcp {address.authority}: i/o timeout") from error
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, str(error))
             raise Unreachable(f"dial tcp {address.authority}: {reason}") from error
+
+
+def _unverified(error: ssl.SSLCertVerificationError) -> str:
+    """Return why a server's certificate is not trusted, in upstream's words where it has some."""
+    said = _DISTRUST.get(error.verify_code, error.verify_message)
+    return f"tls: failed to verify certificate: x509: {said}"
 
 
 def node_address(status: Obj, name: str) -> str:
