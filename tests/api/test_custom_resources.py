@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Answer, Api
+from tests.api.conftest import Answer, Api, Apiserver
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LIMIT = 20.0
@@ -139,6 +139,9 @@ def test_kubectl_applies_waits_creates_shows_and_deletes(api: Api, custom: Custo
     assert created.stdout == f"widget.{custom.group}/one created\n", created.stderr
     table = api.kubectl("-n", namespace, "get", f"wd.{custom.group}", "-o", "wide").stdout.splitlines()
     assert [line.split() for line in table] == [["NAME", "COLOR", "WANTED"], ["one", "red", "2"]]
+    explained = api.kubectl("explain", f"widgets.{custom.group}.spec")
+    assert "What a widget shall be." in explained.stdout, explained.stderr
+    assert "color\t<string> -required-" in explained.stdout
     patched = api.kubectl("-n", namespace, "patch", "wd", "one", "--type=merge", "-p", '{"spec":{"color":"green"}}')
     assert patched.returncode == 0, patched.stderr
     scaled = api.kubectl("-n", namespace, "scale", f"widgets.{custom.group}/one", "--replicas=5")
@@ -325,3 +328,76 @@ def test_a_definition_whose_rule_does_not_compile_is_refused(custom: Custom) -> 
     where = "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule"
     assert where in refused.body["message"]
     assert "undefined field 'replicsa'" in refused.body["message"]
+
+
+def test_openapi_describes_what_is_served_now(api: Api, custom: Custom) -> None:
+    path = f"apis/{custom.group}/v1"
+    assert path not in api("GET", "/openapi/v3").body["paths"]
+    custom.define()
+    address = api("GET", "/openapi/v3").body["paths"][path]["serverRelativeURL"]
+    schemas = api("GET", address).body["components"]["schemas"]
+    name = ".".join([*reversed(custom.group.split(".")), "v1", "Widget"])
+    assert schemas[name]["x-kubernetes-group-version-kind"] == [
+        {"group": custom.group, "version": "v1", "kind": "Widget"}
+    ]
+    assert schemas[name]["properties"]["spec"]["properties"]["color"]["enum"] == ["red", "green"]
+    swagger = api("GET", "/openapi/v2").body
+    assert swagger["definitions"][name]["properties"]["spec"]["required"] == ["color"]
+    assert f"/{path}/namespaces/{{namespace}}/widgets/{{name}}" in swagger["paths"]
+    crd = api("GET", f"{CRDS}/{custom.name}").body
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] = {
+        "type": "integer"
+    }
+    assert api("PUT", f"{CRDS}/{custom.name}", crd).code == 200
+    until(lambda: bool(api("GET", "/openapi/v3").body["paths"][path]["serverRelativeURL"] != address))
+    assert "size" in api("GET", "/openapi/v2").body["definitions"][name]["properties"]["spec"]["properties"]
+
+
+def test_kubectl_validates_against_both_openapi_versions(api: Api, custom: Custom, namespace: str) -> None:
+    custom.define()
+    wrong = json.dumps(custom.widget("one", color="red", odd=1))
+    strict = api.kubectl("-n", namespace, "create", "--validate=strict", "-f", "-", stdin=wrong)
+    assert 'strict decoding error: unknown field "spec.odd"' in strict.stderr
+    accept = {"accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
+    assert custom.group in api("GET", "/openapi/v2", headers=accept).body
+
+
+def test_an_update_is_not_answerable_for_faults_that_it_keeps(api: Api, custom: Custom) -> None:
+    custom.define()
+    custom.create("one", color="red")
+    crd = api("GET", f"{CRDS}/{custom.name}").body
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["color"]["enum"] = [
+        "blue"
+    ]
+    address = api("GET", "/openapi/v3").body["paths"][f"apis/{custom.group}/v1"]["serverRelativeURL"]
+    assert api("PUT", f"{CRDS}/{custom.name}", crd).code == 200
+    until(
+        lambda: bool(api("GET", "/openapi/v3").body["paths"][f"apis/{custom.group}/v1"]["serverRelativeURL"] != address)
+    )
+    merge = {"content-type": "application/merge-patch+json"}
+    assert api("PATCH", f"{custom.path}/one", {"spec": {"replicas": 4}}, headers=merge).code == 200
+    assert api("PATCH", f"{custom.path}/one", {"spec": {"color": "green"}}, headers=merge).code == 422
+
+
+def test_a_default_that_comes_later_shows_in_what_is_stored(api: Api, custom: Custom) -> None:
+    custom.define()
+    custom.create("one", color="red")
+    crd = api("GET", f"{CRDS}/{custom.name}").body
+    properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    properties["size"] = {"type": "string", "default": "medium"}
+    assert api("PUT", f"{CRDS}/{custom.name}", crd).code == 200
+    until(lambda: api("GET", f"{custom.path}/one").body["spec"].get("size") == "medium")
+
+
+def test_definitions_outlive_the_server(own_apiserver: Callable[..., Apiserver]) -> None:
+    server = own_apiserver()
+    api = server.start()
+    api("POST", "/api/v1/namespaces", {"metadata": {"name": "n"}})
+    custom = Custom(api, "again.example.com", "n")
+    custom.define()
+    assert custom.create("one", color="red").code == 201
+    server.kill()
+    again = server.start()
+    assert again("GET", f"{custom.path}/one").body["spec"] == {"color": "red", "replicas": 2}
+    assert again("DELETE", f"{CRDS}/{custom.name}").code == 200
+    until(lambda: again("GET", f"{CRDS}/{custom.name}").code == 404)

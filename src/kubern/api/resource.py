@@ -161,6 +161,8 @@ class Resource:
     """Grace period in seconds for a deletion request with the asked period; None: deleted at once. Only pods have it."""
     prepare_delete: Callable[[Obj, datetime], None] = nothing_delete
     """Changes an object when its deletion is asked for the first time: adds a finalizer that the server itself looks after."""
+    list_kind: str = ""
+    """The kind of a list; empty: the kind with `List` behind it."""
     structural: StructuralSchema | None = None
     """The schema of a custom resource, in place of a published one."""
     storage_prefix: str = ""

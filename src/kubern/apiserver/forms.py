@@ -57,11 +57,13 @@ class Form(Protocol):
 class FullForm:
     """The object as it is, in its storage version: the bytes of the cache."""
 
-    def __init__(self, kind: str, api_version: str) -> None:
+    def __init__(self, kind: str, api_version: str, list_kind: str = "") -> None:
         self.key: Hashable = "full"
         self.kind, self.api_version = kind, api_version
         self._identity = {"kind": kind, "apiVersion": api_version}
-        self._list_head = orjson.dumps({"kind": f"{kind}List", "apiVersion": api_version})[:-1] + b',"metadata":'
+        self._list_head = (
+            orjson.dumps({"kind": list_kind or f"{kind}List", "apiVersion": api_version})[:-1] + b',"metadata":'
+        )
 
     def encode(self, entry: Entry) -> bytes:
         """Return the cached bytes."""
@@ -80,10 +82,11 @@ class FullForm:
 class ConvertedForm:
     """The object in a served version that is not the stored one."""
 
-    def __init__(self, kind: str, api_version: str, convert: Callable[[Obj], Obj]) -> None:
+    def __init__(self, kind: str, api_version: str, convert: Callable[[Obj], Obj], list_kind: str = "") -> None:
         self.key: Hashable = ("version", api_version)
         self._identity = {"kind": kind, "apiVersion": api_version}
         self._convert = convert
+        self._list_kind = list_kind or f"{kind}List"
 
     def encode(self, entry: Entry) -> bytes:
         """Return the converted object."""
@@ -94,7 +97,7 @@ class ConvertedForm:
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Return the converted objects."""
         items = [{k: v for k, v in self._convert(e.obj()).items() if k not in self._identity} for e in entries]
-        head = {"kind": f"{self._identity['kind']}List", "apiVersion": self._identity["apiVersion"]}
+        head = {"kind": self._list_kind, "apiVersion": self._identity["apiVersion"]}
         return orjson.dumps(head | {"metadata": meta.obj(), "items": items})
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:

@@ -1,14 +1,13 @@
-"""`/openapi/v2` and `/openapi/v3`: each document is made when it is first asked for, and kept.
+"""`/openapi/v2` and `/openapi/v3`: each document is made when it is first asked for, and kept until its resources change.
 
 What always holds: an address with a document's hash never answers with another document, so clients may keep it for ever.
 """
 
 from __future__ import annotations
 
-import orjson
-
 from kubern.api.openapi import V2_TYPES, OpenAPI
-from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE, encode
+from kubern.api.openapi.operations import group_version_path
+from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE
 from kubern.apiserver.answers import text_response
 from kubern.apiserver.core import Core
 from kubern.apiserver.health import VERSION
@@ -25,8 +24,18 @@ class Documents:
 
     def __init__(self, core: Core) -> None:
         self._made: dict[str, bytes] = {}
+        self._core = core
         self._openapi = OpenAPI(core.schemas.definitions, core.resources.values(), str(VERSION["gitVersion"]))
         self._known = frozenset(self._openapi.group_versions())
+        core.follow(self._renew)
+
+    def _renew(self) -> None:
+        """Describe the custom resources that are served now, and forget the documents that they are in."""
+        custom = [resource for resource in self._core.resources.values() if resource.structural]
+        self._openapi.serve(custom)
+        stale = {"", MEDIA_TYPE, "index", *(group_version_path(resource) for resource in custom)}
+        self._known = frozenset(self._openapi.group_versions())
+        self._made = {key: body for key, body in self._made.items() if key not in stale and key in self._known}
 
     def install(self, routes: Routes) -> None:
         """Serve the documents."""
@@ -39,12 +48,12 @@ class Documents:
         kind = next((k for k in accepted if k in V2_TYPES), "")
         if not kind and not {"*/*", "application/*", ""} & set(accepted):
             raise NotAcceptable(f"only the following media types are accepted: {', '.join(V2_TYPES)}")
-        if "" not in self._made:
-            self._made[""] = self._openapi.swagger()
         if kind == MEDIA_TYPE:
             if kind not in self._made:
-                self._made[kind] = encode(orjson.loads(self._made[""]))
+                self._made[kind] = self._openapi.swagger_protobuf()
             return self._answer(request, self._made[kind], self._openapi.hash() + "-protobuf", ANSWERED_AS)
+        if "" not in self._made:
+            self._made[""] = self._openapi.swagger()
         return self._answer(request, self._made[""], self._openapi.hash(), kind or V2_TYPES[0])
 
     def _index(self, request: Request, info: RequestInfo) -> Answer:

@@ -51,9 +51,9 @@ def _json_form(core: Core, call: Call, media: Media) -> Form:
         stored = core.storage(resource).resource
         convert = to_served(stored, resource)
         if convert is same:
-            form = FullForm(resource.kind, resource.api_version)
+            form = FullForm(resource.kind, resource.api_version, resource.list_kind)
         else:
-            form = ConvertedForm(resource.kind, resource.api_version, convert)
+            form = ConvertedForm(resource.kind, resource.api_version, convert, resource.list_kind)
         core.forms[key] = form
     return form
 

@@ -7,14 +7,15 @@ holds: equal resources give equal bytes and equal hashes, and a hash is known wi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 
+from kubern.api.openapi.custom import LIST_META, OBJECT_META, definitions_v2, definitions_v3
 from kubern.api.openapi.operations import Operation, group_version_path, operations, tag
 from kubern.api.openapi.parameters import PARAMETERS
 from kubern.api.openapi.schemas import closure, schema_v2, schema_v3
-from kubern.api.openapi.swagger_protobuf import MEDIA_TYPE
+from kubern.api.openapi.swagger_protobuf import MEDIA_TYPE, encode
 from kubern.api.resource import Resource
 from kubern.api.schema.definitions import Definitions
 from kubern.base.json import Obj
@@ -39,6 +40,8 @@ _SECURITY = {
 }
 
 _Render = Callable[[Operation], Obj]
+_Part = tuple[bytes, bytes]
+"""The inside of a document's paths and of its definitions."""
 
 
 class OpenAPI:
@@ -47,9 +50,16 @@ class OpenAPI:
     def __init__(self, definitions: Definitions, resources: Iterable[Resource], version: str) -> None:
         self._definitions = definitions
         self._version = version
-        self._groups: dict[str, list[Resource]] = {}
-        for resource in resources:
-            self._groups.setdefault(group_version_path(resource), []).append(resource)
+        self._built_in = _grouped(resources)
+        self._groups = self._built_in
+        self._custom: list[Resource] = []
+        self._swagger_of_built_in: _Part | None = None
+        self._protobuf_of_built_in: bytes | None = None
+
+    def serve(self, custom: Iterable[Resource]) -> None:
+        """Describe these custom resources, in place of those before, besides the built-in ones."""
+        self._custom = list(custom)
+        self._groups = self._built_in | _grouped(self._custom)
 
     def group_versions(self) -> list[str]:
         """Return the paths below `/openapi/v3/`, such as `api/v1` and `apis/apps/v1`."""
@@ -58,9 +68,7 @@ class OpenAPI:
     def hash(self, group_version: str = "") -> str:
         """Return what changes whenever a document does (the whole's for an empty path). Raises `KeyError`."""
         chosen = [group_version] if group_version else self.group_versions()
-        facts = [
-            repr((r.schema, r.plural, r.namespaced, r.verbs, r.subresources)) for gv in chosen for r in self._groups[gv]
-        ]
+        facts = [_facts(r) for gv in chosen for r in self._groups[gv]]
         text = "\n".join([SHAPE, self._version, *facts])
         return hashlib.sha512(text.encode()).hexdigest().upper()
 
@@ -75,44 +83,86 @@ class OpenAPI:
         """Return the OpenAPI 3 document of `apis/apps/v1`. Raises `KeyError` for a group and version that is not served."""
         resources = self._groups[group_version]
         found = _operations(resources, self._definitions)
-        names = closure(_named(found), self._definitions)
+        custom = {name: one for r in resources if r.structural for name, one in definitions_v3(r).items()}
+        names = self._closure(found, custom)
         return orjson.dumps(
             {
                 "openapi": "3.0.0",
                 "info": {"title": "Kubernetes", "version": self._version},
                 "paths": _paths(found, tag(resources[0]), _v3_operation, inline=True),
                 "components": {
-                    "schemas": {name: schema_v3(name, self._definitions[name]) for name in names},
+                    "schemas": {name: schema_v3(name, self._definitions[name]) for name in names} | custom,
                     "securitySchemes": _SECURITY,
                 },
             }
         )
 
     def swagger(self) -> bytes:
-        """Return the Swagger 2 document of everything."""
+        """Return the Swagger 2 document of everything; the built-in part of it is made once."""
+        return self._whole(self._parts())
+
+    def _whole(self, parts: Sequence[_Part]) -> bytes:
+        rest = {
+            "swagger": "2.0",
+            "info": {"title": "Kubernetes", "version": self._version},
+            "parameters": {name: _v2_parameter(parameter) for name, parameter in PARAMETERS.items()},
+            "securityDefinitions": _SECURITY,
+            "security": [{"BearerToken": []}],
+        }
+        paths, definitions = (b",".join(part[i] for part in parts if part[i]) for i in (0, 1))
+        return b'{"paths":{%b},"definitions":{%b},%b' % (paths, definitions, orjson.dumps(rest)[1:])
+
+    def swagger_protobuf(self) -> bytes:
+        """Return the same in protobuf, where a message may be written in parts."""
+        built_in, custom = self._parts()
+        if self._protobuf_of_built_in is None:
+            self._protobuf_of_built_in = encode(orjson.loads(self._whole([built_in])))
+        return self._protobuf_of_built_in + (encode(orjson.loads(self._whole([custom]))) if self._custom else b"")
+
+    def _parts(self) -> list[_Part]:
+        if self._swagger_of_built_in is None:
+            self._swagger_of_built_in = self._part(self._built_in)
+        return [self._swagger_of_built_in, self._part(_grouped(self._custom))]
+
+    def _part(self, groups: Mapping[str, list[Resource]]) -> _Part:
         paths: Obj = {}
-        named: set[str] = set()
-        for group_version in self.group_versions():
-            resources = self._groups[group_version]
+        custom: dict[str, Obj] = {}
+        operations: list[Operation] = []
+        for group_version in sorted(groups):
+            resources = groups[group_version]
             found = _operations(resources, self._definitions)
-            named |= _named(found)
+            operations += found
             paths |= _paths(found, tag(resources[0]), _v2_operation, inline=False)
-        definitions = {name: schema_v2(name, self._definitions[name]) for name in closure(named, self._definitions)}
-        return orjson.dumps(
-            {
-                "swagger": "2.0",
-                "info": {"title": "Kubernetes", "version": self._version},
-                "paths": paths,
-                "definitions": definitions,
-                "parameters": {name: _v2_parameter(parameter) for name, parameter in PARAMETERS.items()},
-                "securityDefinitions": _SECURITY,
-                "security": [{"BearerToken": []}],
-            }
-        )
+            custom |= {name: one for r in resources if r.structural for name, one in definitions_v2(r).items()}
+        names = () if custom else self._closure(operations, custom)
+        definitions = {name: schema_v2(name, self._definitions[name]) for name in names} | custom
+        return orjson.dumps(paths)[1:-1], orjson.dumps(definitions)[1:-1]
+
+    def _closure(self, found: Iterable[Operation], custom: Iterable[str]) -> list[str]:
+        """Return the published definitions that operations lead to; those of custom resources lead to metadata alone."""
+        known = set(custom)
+        named = _named(found) - known
+        return closure(named | {OBJECT_META, LIST_META} if known else named, self._definitions)
+
+
+def _grouped(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    groups: dict[str, list[Resource]] = {}
+    for resource in resources:
+        groups.setdefault(group_version_path(resource), []).append(resource)
+    return groups
+
+
+def _facts(resource: Resource) -> str:
+    own = orjson.dumps(resource.structural.schema).decode() if resource.structural else ""
+    return repr((resource.schema, resource.plural, resource.namespaced, resource.verbs, resource.subresources)) + own
 
 
 def _operations(resources: Sequence[Resource], definitions: Definitions) -> list[Operation]:
-    return [operation for resource in resources for operation in operations(resource, definitions)]
+    return [
+        operation._replace(strategic=resource.structural is None)
+        for resource in resources
+        for operation in operations(resource, definitions)
+    ]
 
 
 def _named(found: Iterable[Operation]) -> set[str]:
@@ -157,6 +207,10 @@ def _codes(operation: Operation) -> list[tuple[str, str]]:
     return codes
 
 
+def _patches(operation: Operation) -> list[str]:
+    return _PATCHES if operation.strategic else [kind for kind in _PATCHES if "strategic" not in kind]
+
+
 def _v3_operation(operation: Operation) -> Obj:
     types = _JSON if operation.answer else ["*/*"]
     schema = {"$ref": f"#/components/schemas/{operation.answer}"} if operation.answer else {"type": "string"}
@@ -169,7 +223,7 @@ def _v3_operation(operation: Operation) -> Obj:
     }
     if operation.body:
         body = {"schema": {"$ref": f"#/components/schemas/{operation.body}"}}
-        kinds = _PATCHES if operation.action == "patch" else ["*/*"]
+        kinds = _patches(operation) if operation.action == "patch" else ["*/*"]
         rendered["requestBody"] = {"content": dict.fromkeys(kinds, body)}
         if operation.action in ("post", "put", "patch"):
             rendered["requestBody"]["required"] = True
@@ -185,7 +239,7 @@ def _v2_operation(operation: Operation) -> Obj:
         arguments.insert(0, body | required)
     return {
         "description": _description(operation),
-        "consumes": _PATCHES if operation.action == "patch" else ["*/*"],
+        "consumes": _patches(operation) if operation.action == "patch" else ["*/*"],
         "produces": _JSON if operation.answer else ["*/*"],
         "schemes": ["https"],
         "parameters": arguments,

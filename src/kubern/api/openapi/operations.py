@@ -28,6 +28,8 @@ class Operation(NamedTuple):
     parameters: tuple[str, ...] = ()
     body: str = ""
     answer: str = ""
+    strategic: bool = True
+    """Whether a patch may be a strategic merge patch, which custom resources do not have."""
 
 
 def group_version_path(resource: Resource) -> str:

@@ -58,7 +58,7 @@ def _check_webhook(webhook: Obj, path: str) -> list[Cause]:
         message = "the timeout value must be between 1 and 30 seconds"
         causes.append(field.invalid(f"{path}.timeoutSeconds", seconds, message))
     causes += check_selectors(webhook, path)
-    causes += _check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
+    causes += check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
     causes += _check_versions(webhook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
     return causes + check_conditions(webhook, f"{path}.")
 
@@ -86,7 +86,8 @@ def _check_versions(versions: list[str], path: str) -> list[Cause]:
     return causes
 
 
-def _check_client(client: Obj, path: str) -> list[Cause]:
+def check_client(client: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with how a webhook is reached."""
     url, service = client.get("url"), client.get("service")
     if (url is None) == (service is None):
         return [field.required(path, "exactly one of url or service is required")]

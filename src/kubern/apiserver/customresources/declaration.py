@@ -74,6 +74,7 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         validate_update=_ratcheting(structural),
         validate_status_update=_ratcheting(structural),
         fields=_fields(version.get("selectableFields") or ()),
+        list_kind=names.get("listKind") or "",
         structural=structural,
         storage_prefix=prefix_of(crd),
     )

@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from kubern.api.field import quote
+from kubern.api.resources.apiextensions.customresourcedefinitions import APPROVED, protected
 from kubern.api.rules.conditions import condition, find, with_condition
 from kubern.api.rules.values import part
 from kubern.base.json import Obj
-
-APPROVED = "api-approved.kubernetes.io"
 
 
 class Taken(NamedTuple):
@@ -91,11 +90,6 @@ def _put(names: Obj, key: str, value: Any) -> None:
         names[key] = list(value)
     else:
         names.pop(key, None)
-
-
-def protected(group: str) -> bool:
-    """Whether a group belongs to the Kubernetes community, so that its definitions need an approval."""
-    return group in ("k8s.io", "kubernetes.io") or group.endswith((".k8s.io", ".kubernetes.io"))
 
 
 def _approval(crd: Obj, now: datetime) -> Obj | None:

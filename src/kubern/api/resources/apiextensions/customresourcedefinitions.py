@@ -11,9 +11,11 @@ from kubern.api.rules.cel_rules import rule_problems
 from kubern.api.rules.checks import immutable, named, one_of
 from kubern.api.rules.conditions import condition, with_condition
 from kubern.api.rules.values import at, fill_empty, items, part, section
+from kubern.api.rules.webhooks import check_client
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
+APPROVED = "api-approved.kubernetes.io"
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -54,7 +56,7 @@ def prepare_delete(obj: Obj, now: datetime) -> None:
 
 
 def validate(obj: Obj) -> list[Cause]:
-    """Return what is wrong with a definition, its versions' schemas aside."""
+    """Return what is wrong with a definition."""
     spec, name = part(obj, "spec"), obj["metadata"].get("name") or ""
     group, plural = spec.get("group") or "", at(spec, "names.plural") or ""
     causes = []
@@ -62,6 +64,12 @@ def validate(obj: Obj) -> list[Cause]:
         causes.append(field.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
     causes += _check_group(group, "spec.group")
     causes += one_of(spec, "scope", "spec.", ("Cluster", "Namespaced"))
+    causes += _check_approval(obj, group)
+    if spec.get("preserveUnknownFields"):
+        message = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        )
+        causes.append(field.invalid("spec.preserveUnknownFields", True, message))
     causes += _check_versions(spec.get("versions") or [], "spec.versions")
     causes += _check_names(part(spec, "names"), "spec.names")
     return causes + _check_conversion(part(spec, "conversion"), "spec.conversion")
@@ -72,10 +80,51 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
     now, was = part(new, "spec"), part(old, "spec")
     causes = immutable(now.get("group"), was.get("group"), "spec.group")
     causes += immutable(at(now, "names.plural"), at(was, "names.plural"), "spec.names.plural")
+    causes += _check_stored(new)
     if _established(old):
         causes += immutable(now.get("scope"), was.get("scope"), "spec.scope")
         causes += immutable(at(now, "names.kind"), at(was, "names.kind"), "spec.names.kind")
     return causes
+
+
+def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what a status may not say: a version that objects may be stored in cannot be forgotten while it is the storage version."""
+    stored = at(new, "status.storedVersions") or []
+    path = "status.storedVersions"
+    current = _stored(new)
+    causes = [] if stored else [field.invalid(path, stored, "must have at least one stored version")]
+    missing = [name for name in current if name not in stored]
+    if stored and missing:
+        causes.append(field.invalid(path, stored, f"must have the storage version {missing[0]}"))
+    return causes + _check_stored(new)
+
+
+def _check_stored(obj: Obj) -> list[Cause]:
+    """Check that every version in which objects may be stored is still there."""
+    names = {version.get("name") for _, version in items(obj, "spec.versions")}
+    return [
+        field.invalid(
+            f"status.storedVersions[{i}]",
+            name,
+            f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions until a storage "
+            f"migration ensures no data remains persisted in {name} and removes {name} from status.storedVersions",
+        )
+        for i, name in items(obj, "status.storedVersions")
+        if name not in names
+    ]
+
+
+def _check_approval(obj: Obj, group: str) -> list[Cause]:
+    """Check that a group of the community's own says who approved of the definition."""
+    if not protected(group) or (at(obj, "metadata.annotations") or {}).get(APPROVED):
+        return []
+    message = f'protected groups must have approval annotation "{APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111'
+    return [field.required(f"metadata.annotations[{APPROVED}]", message)]
+
+
+def protected(group: str) -> bool:
+    """Whether a group belongs to the Kubernetes community, so that its definitions need an approval."""
+    return group in ("k8s.io", "kubernetes.io") or group.endswith((".k8s.io", ".kubernetes.io"))
 
 
 def _established(obj: Obj) -> bool:
@@ -107,12 +156,20 @@ def _check_versions(versions: list[Obj], path: str) -> list[Cause]:
         if at(version, "schema.openAPIV3Schema") is None:
             causes.append(field.required(f"{here}.schema.openAPIV3Schema", "schemas are required"))
         else:
-            causes += rule_problems(
-                part(version, "schema.openAPIV3Schema"), f"{here}.schema.openAPIV3Schema", root=True
-            )
+            causes += _check_content(version, here)
     if sum(bool(version.get("storage")) for version in versions) != 1:
         causes.append(field.invalid(path, versions, "must have exactly one version marked as storage version"))
     return causes
+
+
+def _check_content(version: Obj, path: str) -> list[Cause]:
+    # loaded with the first definition, not at start-up
+    from kubern.api.rules.crd_schema import check_schema
+    from kubern.api.rules.crd_versions import check_version
+
+    schema, here = version["schema"]["openAPIV3Schema"], f"{path}.schema.openAPIV3Schema"
+    causes = check_schema(schema, here)
+    return causes or [*check_version(version, path), *rule_problems(schema, here, root=True)]
 
 
 def _check_names(given: Obj, path: str) -> list[Cause]:
@@ -143,8 +200,13 @@ def _check_conversion(conversion: Obj, path: str) -> list[Cause]:
     if at(webhook, "clientConfig") is None:
         message = 'required when strategy is set to "Webhook"'
         causes.append(field.required(f"{path}.webhook.clientConfig", message))
-    if not at(webhook, "conversionReviewVersions"):
-        causes.append(field.required(f"{path}.webhook.conversionReviewVersions", ""))
+    else:
+        causes += check_client(at(webhook, "clientConfig"), f"{path}.webhook.clientConfig")
+    versions, here = at(webhook, "conversionReviewVersions") or [], f"{path}.webhook.conversionReviewVersions"
+    if not versions:
+        causes.append(field.required(here, ""))
+    elif not {"v1", "v1beta1"} & set(versions):
+        causes.append(field.invalid(here, versions, "must include at least one of v1, v1beta1"))
     return causes
 
 
@@ -171,4 +233,5 @@ RESOURCE = Resource(
     prepare_delete=prepare_delete,
     validate=validate,
     validate_update=validate_update,
+    validate_status_update=validate_status_update,
 )

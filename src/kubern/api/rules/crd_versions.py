@@ -1,0 +1,115 @@
+"""What a CustomResourceDefinition's version may say besides its schema: columns, subresources, selectable fields, deprecation.
+
+Called by the definition's validation, in upstream's words. Source: the reference of CustomResourceDefinition v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubern.api import field
+from kubern.api.jsonpath import compile_path
+from kubern.api.rules.values import items, part
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+MOST_SELECTABLE = 8
+LONGEST_WARNING = 256
+
+
+def check_version(version: Obj, path: str) -> Iterator[Cause]:
+    """Yield what is wrong with a version, its name and schema aside."""
+    warning = version.get("deprecationWarning")
+    if warning is not None:
+        yield from _warning(version, warning, f"{path}.deprecationWarning")
+    for index, column in items(version, "additionalPrinterColumns"):
+        yield from _column(column, f"{path}.additionalPrinterColumns[{index}]")
+    scale = part(version, "subresources").get("scale")
+    if scale is not None:
+        yield from _scale(scale, f"{path}.subresources.scale")
+    yield from _selectable(version, f"{path}.selectableFields")
+
+
+def _warning(version: Obj, warning: str, path: str) -> Iterator[Cause]:
+    if not version.get("deprecated"):
+        yield field.invalid(path, warning, "can only be set for deprecated versions")
+    if not warning:
+        yield field.invalid(path, warning, "must not be an empty string")
+    if len(warning.encode()) > LONGEST_WARNING:
+        yield field.too_long(path, LONGEST_WARNING)
+
+
+def _column(column: Obj, path: str) -> Iterator[Cause]:
+    if not column.get("name"):
+        yield field.required(f"{path}.name", "")
+    kind, form = column.get("type") or "", column.get("format") or ""
+    one_of = f"must be one of {','.join(COLUMN_TYPES)}"
+    if not kind:
+        yield field.required(f"{path}.type", one_of)
+    elif kind not in COLUMN_TYPES:
+        yield field.invalid(f"{path}.type", kind, one_of)
+    if form and form not in COLUMN_FORMATS:
+        yield field.invalid(f"{path}.format", form, f"must be one of {','.join(COLUMN_FORMATS)}")
+    text = column.get("jsonPath") or ""
+    yield from _path(text, f"{path}.jsonPath") if text else (field.required(f"{path}.jsonPath", ""),)
+
+
+def _path(text: str, path: str) -> Iterator[Cause]:
+    if not text.startswith("."):
+        yield field.invalid(path, text, "must be a simple json path starting with .")
+        return
+    try:
+        compile_path(text)
+    except ValueError as error:
+        yield field.invalid(path, text, f"must be a simple json path: {error}")
+
+
+def _scale(scale: Obj, path: str) -> Iterator[Cause]:
+    for key, roots, needed in (
+        ("specReplicasPath", (".spec.",), True),
+        ("statusReplicasPath", (".status.",), True),
+        ("labelSelectorPath", (".spec.", ".status."), False),
+    ):
+        text, here = scale.get(key) or "", f"{path}.{key}"
+        if not text:
+            if needed:
+                yield field.required(here, "")
+        elif not text.startswith(roots) or "[" in text:
+            where = " or ".join(root.rstrip(".") for root in roots)
+            yield field.invalid(here, text, f"should be a json path under {'either ' if len(roots) > 1 else ''}{where}")
+
+
+def _selectable(version: Obj, path: str) -> Iterator[Cause]:
+    declared = version.get("selectableFields") or []
+    if len(declared) > MOST_SELECTABLE:
+        yield field.too_many(path, len(declared), MOST_SELECTABLE)
+    seen: set[str] = set()
+    schema = part(version, "schema.openAPIV3Schema")
+    for index, one in enumerate(declared):
+        text, here = one.get("jsonPath") or "", f"{path}[{index}].jsonPath"
+        if not text:
+            yield field.required(here, "")
+            continue
+        if text in seen:
+            yield field.duplicate(here, text)
+        seen.add(text)
+        yield from _selectable_path(text, schema, here)
+
+
+def _selectable_path(text: str, schema: Obj, path: str) -> Iterator[Cause]:
+    if not text.startswith("."):
+        yield field.invalid(path, text, "is an invalid path: must be a simple json path starting with .")
+        return
+    steps = text[1:].split(".")
+    if steps[0] == "metadata":
+        yield field.invalid(path, text, "must not point to fields in metadata")
+        return
+    for step in steps:
+        schema = (schema.get("properties") or {}).get(step) or {}
+    if not schema:
+        yield field.invalid(path, text, f"is an invalid path: does not refer to a valid field: {text}")
+    elif schema.get("type") not in ("string", "boolean", "integer"):
+        message = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."
+        yield field.invalid(path, text, message)
