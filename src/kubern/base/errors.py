@@ -53,7 +53,11 @@ class StatusError(Exception):
             details["kind"] = self.kind
         if self.causes:
             details["causes"] = [
-                {"reason": c.reason, "message": c.message} | ({"field": c.field} if c.field else {})
+                {
+                    key: value
+                    for key, value in (("reason", c.reason), ("message", c.message), ("field", c.field))
+                    if value
+                }
                 for c in self.causes
             ]
         if self.retry_after:

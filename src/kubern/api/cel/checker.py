@@ -110,7 +110,8 @@ class _Checker:
     def _select(self, node: Select) -> Type:
         if (name := _dotted(node)) and not node.test:
             first = name.split(".", 1)[0]
-            if first not in (scope[0] for scope in self._scopes) and first not in self._environment.variables:
+            shadowed = first in (scope[0] for scope in self._scopes)
+            if not shadowed and (name in self._environment.variables or first not in self._environment.variables):
                 whole = Ident(node.offset, name)
                 if found := self._global(whole):
                     node.whole = whole

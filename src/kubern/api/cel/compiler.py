@@ -53,6 +53,9 @@ class Program:
             raise CelEvaluationError("expression recursion limit exceeded") from error
         except OverflowError as error:
             raise CelEvaluationError("numeric overflow") from error
+        except (TypeError, AttributeError) as error:
+            # a value that is not of the type that the environment promised, as data stored before a schema became stricter
+            raise CelEvaluationError("no such overload") from error
         finally:
             if budget is not None:
                 budget.remaining -= frame.cost

@@ -51,7 +51,16 @@ def check_policy(obj: Obj) -> list[Cause]:
         if not constraints.get("resourceRules"):
             causes.append(field.required(f"{path}.resourceRules", ""))
     causes += check_conditions(spec, "spec.")
-    return causes + _check_variables(spec)
+    causes += _check_variables(spec)
+    return causes or check_expressions(spec)
+
+
+def check_expressions(spec: Obj) -> list[Cause]:
+    """Return which expressions of a policy do not compile, and why."""
+    # a policy is rare and CEL is large: it is imported when the first one is written
+    from kubern.api.cel.admission import PolicyPrograms
+
+    return [field.invalid(each.path, each.expression, each.detail) for each in PolicyPrograms(spec).problems]
 
 
 def _check_variables(spec: Obj) -> list[Cause]:

@@ -21,6 +21,8 @@ def _default(namespace: Obj) -> None:
 
 def _prepare_create(namespace: Obj) -> None:
     """Start active, held by the finalizer that the namespace's clean-up takes away."""
+    # a name made from generateName was not there yet when the defaults were filled in
+    _default(namespace)
     namespace["status"] = {"phase": "Active"}
     spec = namespace["spec"] = dict(namespace.get("spec") or {})
     finalizers = list(spec.get("finalizers") or ())

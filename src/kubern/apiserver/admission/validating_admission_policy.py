@@ -1,0 +1,152 @@
+"""ValidatingAdmissionPolicy: refuses or warns of what the cluster's own policies object to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kubern.apiserver.admission_chain import Admission, Attributes
+from kubern.apiserver.matching import matched_resource
+from kubern.apiserver.policies.parameters import ParameterError, parameters
+from kubern.base.errors import Cause, Forbidden, Invalid, RequestEntityTooLarge, StatusError, Unauthorized
+from kubern.base.json import Obj
+
+if TYPE_CHECKING:
+    from kubern.api.cel import Budget
+    from kubern.api.resource import Resource
+    from kubern.apiserver.policies.compiled import Compiled
+
+_REASONS: dict[str, type[StatusError]] = {
+    "Forbidden": Forbidden,
+    "Invalid": Invalid,
+    "RequestEntityTooLarge": RequestEntityTooLarge,
+    "Unauthorized": Unauthorized,
+}
+_DENY = ("Deny",)
+_LONGEST_MESSAGE = 5120
+
+
+class Objection(NamedTuple):
+    """What a policy says against a request, and what its binding makes of that."""
+
+    policy: str
+    binding: str
+    message: str
+    reason: str = "Invalid"
+    actions: tuple[str, ...] = _DENY
+
+
+def check(attributes: Attributes) -> None:
+    """Ask every policy that is bound. Raises the first refusal; warnings go to the request's."""
+    core = attributes.core
+    bound = core.policies.bound(core, "validatingadmissionpolicies")
+    if not bound:
+        return
+    denied: Objection | None = None
+    for policy, bindings in bound:
+        matched = matched_resource(policy.spec.get("matchConstraints") or {}, attributes, "resourceRules")
+        for objection in _objections(attributes, policy, matched, bindings) if matched else ():
+            if "Warn" in objection.actions and attributes.warnings is not None:
+                attributes.warnings.append(
+                    f"Validation failed for ValidatingAdmissionPolicy '{objection.policy}' with binding '{objection.binding}': "
+                    f"{objection.message}"
+                )
+            if "Deny" in objection.actions and denied is None:
+                denied = objection
+    if denied is not None:
+        raise _refusal(attributes, denied)
+
+
+def _objections(attributes: Attributes, policy: Compiled, matched: Resource, bindings: Any) -> Iterator[Objection]:
+    variables: dict[str, Any] | None = None
+    for binding in bindings:
+        spec = binding.get("spec") or {}
+        narrowed = spec.get("matchResources")
+        if narrowed and not _narrowed(narrowed, attributes):
+            continue
+        name, actions = binding["metadata"]["name"], tuple(spec.get("validationActions") or ())
+        try:
+            found = parameters(attributes, policy.spec.get("paramKind"), spec.get("paramRef"))
+        except ParameterError as error:
+            if policy.fails_closed:
+                yield Objection(policy.name, name, f"failed to configure binding: {error}")
+            continue
+        for param in found.objects:
+            if variables is None:
+                from kubern.apiserver.policies.variables import request_variables
+
+                variables = request_variables(attributes, matched)
+            for message, reason in _evaluate(policy, variables | {"params": param}):
+                yield Objection(policy.name, name, message, reason, actions)
+
+
+def _narrowed(source: Obj, attributes: Attributes) -> bool:
+    """Say whether a binding's matchResources, which may have no rules, takes a request."""
+    if source.get("resourceRules"):
+        return matched_resource(source, attributes, "resourceRules") is not None
+    everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*", "*/*"]}
+    return matched_resource({**source, "resourceRules": [everything]}, attributes, "resourceRules") is not None
+
+
+def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (message, reason) for each validation that does not hold, or that fails in a policy that fails closed."""
+    from kubern.api.cel import RUNTIME_BUDGET, Budget
+    from kubern.api.cel.admission import Variables
+    from kubern.apiserver.policies.conditions import EvaluationFailed, all_hold, value_of
+
+    budget = Budget(RUNTIME_BUDGET)
+    known = variables | {"variables": Variables(policy.programs.variables, variables, budget)}
+    try:
+        if not all_hold(policy.conditions(), known, budget):
+            return
+    except EvaluationFailed as error:
+        if policy.fails_closed:
+            yield str(error), "Invalid"
+        return
+    for i, validation in enumerate(policy.spec.get("validations") or ()):
+        program = policy.programs.at(f"spec.validations[{i}].expression")
+        try:
+            if program is None:
+                raise EvaluationFailed(policy.problem(f"spec.validations[{i}].expression"))
+            holds = value_of(program, known, budget) is True
+        except EvaluationFailed as error:
+            if policy.fails_closed:
+                yield str(error), "Invalid"
+            continue
+        if not holds:
+            yield _message(policy, i, validation, known, budget), validation.get("reason") or "Invalid"
+
+
+def _message(policy: Compiled, index: int, validation: Obj, known: dict[str, Any], budget: Budget) -> str:
+    """Return what a validation says: its expression's text if that is usable, its own, or the expression itself."""
+    from kubern.apiserver.policies.conditions import EvaluationFailed, value_of
+
+    program = policy.programs.at(f"spec.validations[{index}].messageExpression")
+    if program is not None:
+        try:
+            said = str(value_of(program, known, budget)).strip()
+        except EvaluationFailed:
+            said = ""
+        if said and "\n" not in said and len(said.encode()) <= _LONGEST_MESSAGE:
+            return said
+    given = str(validation.get("message") or "").strip()
+    return given or f"failed expression: {str(validation.get('expression')).strip()}"
+
+
+def _refusal(attributes: Attributes, objection: Objection) -> StatusError:
+    resource = attributes.resource
+    binding = f" with binding '{objection.binding}'" if objection.binding else ""
+    said = f"ValidatingAdmissionPolicy '{objection.policy}'{binding} denied request: {objection.message}"
+    kind = _REASONS.get(objection.reason, Invalid)
+    return kind(
+        f'{resource.group_resource} "{attributes.name}" is forbidden: {said}',
+        kind=resource.plural,
+        group=resource.group,
+        name=attributes.name,
+        causes=[Cause("", said)],
+    )
+
+
+ADMISSION = Admission(
+    "ValidatingAdmissionPolicy", 300, ("CREATE", "UPDATE", "DELETE", "CONNECT"), validate=check, subresources=("*",)
+)  # fmt: skip
