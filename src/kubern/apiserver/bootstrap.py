@@ -106,9 +106,11 @@ async def ensure(core: Core, group: str, version: str, plural: str, obj: Obj) ->
     complete = {"kind": resource.kind, "apiVersion": resource.api_version} | obj
     resource.default(complete)
     info = RequestInfo(True, "create", "", group, version, namespace, plural)
-    request = Request("POST", "", "", {}, b"", Peer(user=LOOPBACK))
+    call = Call(Request("POST", "", "", {}, b"", Peer(user=LOOPBACK)), info, LOOPBACK, resource)
+    options = WriteOptions(False, "Ignore", "kube-apiserver")
+    core.managing.created(call, complete, options)
     try:
-        await create(core, Call(request, info, LOOPBACK, resource), complete, WriteOptions(False, "Ignore", ""), [])
+        await create(core, call, complete, options, [])
     except AlreadyExists:
         return False
     _log.debug("created %s %s/%s", resource.kind, namespace, metadata["name"])

@@ -23,6 +23,7 @@ from kubern.apiserver.encoding import Entry
 from kubern.apiserver.feed import Feed
 from kubern.apiserver.forms import Form
 from kubern.apiserver.identity import Authorizer, allow_all
+from kubern.apiserver.managing import Managing
 from kubern.apiserver.policies.compiled import CompiledPolicies
 from kubern.apiserver.storage import Storage
 from kubern.apiserver.webhooks.caller import WebhookCaller
@@ -65,6 +66,7 @@ class Core:
         self.authorizer: Authorizer = allow_all
         self.security: Security
         """Set by `ApiServer` before anything is served."""
+        self.managing = Managing(self)
         self.admission = AdmissionChain([])
         self.policies = CompiledPolicies()
         self._event_lease = (-1, 0)

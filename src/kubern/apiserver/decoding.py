@@ -34,6 +34,9 @@ def settle(
     Defaults are the stored form's: an object of another version gets them when it is converted.
     """
     resource = call.resource
+    metadata = obj.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") == []:
+        metadata["managedFields"] = [{}]  # a reset, which the schema would drop with every other empty list
     found = schema.settle(
         resource.structural or core.schemas[resource.schema],
         obj,

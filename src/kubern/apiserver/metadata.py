@@ -87,7 +87,6 @@ def fill_new(obj: Obj, resource: Resource, now: datetime, rng: random.Random) ->
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "generation",
-        "managedFields",
     ):
         metadata.pop(key, None)
     metadata["uid"] = random_uid(rng)
@@ -109,7 +108,7 @@ def carry_over(new: Obj, old: Obj, resource: Resource) -> None:
     if asked and asked != stored["resourceVersion"]:
         raise conflict(resource, name)
     for key in (
-        "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "managedFields",
+        "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
         "generateName", "namespace", "name", "resourceVersion",
     ):  # fmt: skip
         if key in stored:

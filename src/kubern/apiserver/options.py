@@ -34,6 +34,8 @@ class WriteOptions(NamedTuple):
     dry_run: bool
     field_validation: str
     field_manager: str
+    force: bool = False
+    """Whether an applied configuration takes over what others manage."""
 
 
 def invalid_options(kind: str, causes: list[Cause]) -> Invalid:
@@ -109,9 +111,9 @@ def _match_causes(options: ListOptions, watch: bool) -> list[Cause]:
     return causes
 
 
-def write_options(info: RequestInfo, kind: str) -> WriteOptions:
-    """Return the options of a create, update or patch. Raises `Invalid`."""
-    if not info.query:
+def write_options(info: RequestInfo, kind: str, applies: bool = False) -> WriteOptions:
+    """Return the options of a create, update or patch; `applies`: of one that applies a configuration. Raises `Invalid`."""
+    if not info.query and not applies:
         return WriteOptions(False, "Warn", "")
     causes: list[Cause] = []
     dry_run = _dry_run(info.query.get("dryRun", []), causes)
@@ -128,9 +130,13 @@ def write_options(info: RequestInfo, kind: str) -> WriteOptions:
         causes.append(
             Cause(INVALID, f'Invalid value: "{manager}": should only contain printable characters', "fieldManager")
         )
+    if applies and not manager:
+        causes.append(Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager"))
+    if not applies and kind == "PatchOptions" and "force" in info.query:
+        causes.append(_forbidden("force", "may not be specified for non-apply patch"))
     if causes:
         raise invalid_options(kind, causes)
-    return WriteOptions(dry_run, validation, manager)
+    return WriteOptions(dry_run, validation, manager, applies and info.flag("force"))
 
 
 def _dry_run(values: list[str], causes: list[Cause]) -> bool:

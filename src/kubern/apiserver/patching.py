@@ -16,6 +16,7 @@ from kubern.base.json import Obj
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 MOST_OPERATIONS = 10_000
 
@@ -30,7 +31,7 @@ def parse_patch(kind: str, body: bytes, type: Type | None) -> Patch:
     accepted = ACCEPTED if type else (JSON_PATCH, MERGE_PATCH)
     if kind not in accepted:
         raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join((*accepted, APPLY_PATCH))}"
         )
     parsed = load_json(body)
     if kind == JSON_PATCH:

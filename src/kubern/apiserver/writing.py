@@ -32,6 +32,8 @@ from kubern.base.json import Obj
 from kubern.http.contract import Response
 
 GENERATE_TRIES = 8
+WHOLE = ("", "status")
+"""The paths whose part of an object is known by its top-level fields."""
 
 
 class Written(NamedTuple):
@@ -102,9 +104,18 @@ Transform = Callable[[Obj], Awaitable[Obj]]
 
 
 async def replace(
-    core: Core, call: Call, transform: Transform, strategy: Strategy, options: WriteOptions, warnings: list[str]
-) -> Written:  # fmt: skip
-    """Put what `transform` makes of the stored object into its place. Raises every `StatusError` of an update."""
+    core: Core,
+    call: Call,
+    transform: Transform,
+    strategy: Strategy,
+    options: WriteOptions,
+    warnings: list[str],
+    applied: bool = False,
+) -> Written:
+    """Put what `transform` makes of the stored object into its place. Raises every `StatusError` of an update.
+
+    What was `applied` comes with its managedFields; whatever else is written gets them here.
+    """
     storage = core.storage(call.resource)
     resource = call.resource
     name, namespace = call.info.name, call.namespace
@@ -113,7 +124,12 @@ async def replace(
     async def change(old: Obj) -> Obj:
         new = await transform(old)
         _check_unconditional(new, old, resource)
+        given = new["metadata"].get("managedFields")
         carry_over(new, old, resource)
+        if not applied:
+            if strategy.subresource not in WHOLE:
+                strategy.prepare(new, old)  # what this path does not own is not claimed through it either
+            await core.managing.updated(call, old, new, given, options)
         attributes = Attributes(
             core,
             "UPDATE",

@@ -29,6 +29,7 @@ V2_TYPES = ("application/json", "application/com.github.proto-openapi.spec.v2@v1
 _JSON = ["application/json", "application/yaml"]
 _PATCHES = [
     "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
 ]  # fmt: skip
 _SECURITY = {
     "BearerToken": {

@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 
 from kubern.api.resource import Resource, ScalePaths
+from kubern.apiserver.applying import apply, read_configuration
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import invalid
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
-from kubern.apiserver.options import write_options
-from kubern.apiserver.patching import parse_patch
+from kubern.apiserver.options import WriteOptions, write_options
+from kubern.apiserver.patching import APPLY_PATCH, parse_patch
 from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict
 from kubern.apiserver.strategy import main_strategy
@@ -36,8 +37,11 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
 
 
 async def _write(core: Core, call: Call) -> Answer:
-    options = write_options(call.info, "UpdateOptions")
     resource, paths = call.resource, _paths(call.resource)
+    applies = call.request.method == "PATCH" and media_type(call.request) == APPLY_PATCH
+    options = write_options(call.info, "UpdateOptions", applies)
+    if applies:
+        return await _apply(core, call, options)
     if call.request.method == "PATCH":
         patch = parse_patch(media_type(call.request), call.request.body, core.schemas[SCALE].type)
     else:
@@ -54,6 +58,26 @@ async def _write(core: Core, call: Call) -> Answer:
         return new
 
     written = await replace(core, call, transform, main_strategy(resource), options, [])
+    result = written.entry.obj() if written.entry else written.obj or {}
+    return show(core, call, scale_of(result, paths))
+
+
+async def _apply(core: Core, call: Call, options: WriteOptions) -> Answer:
+    """Apply a Scale: a configuration of the object that says its replicas and nothing else."""
+    resource, paths = call.resource, _paths(call.resource)
+    scale = read_configuration(call, options)
+    if scale.get("kind") != "Scale" or scale.get("apiVersion") != "autoscaling/v1":
+        shown = f"{scale.get('apiVersion')}, Kind={scale.get('kind')}"
+        raise BadRequest(f"the configuration of a scale must be autoscaling/v1, Kind=Scale, and is {shown}")
+    given = scale.get("metadata")
+    metadata = (
+        {key: given[key] for key in ("uid", "resourceVersion") if key in given} if isinstance(given, dict) else {}
+    )
+    _check(scale, core.storage(resource).get(call.namespace, call.info.name).obj(), resource)
+    config: Obj = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+    if (scale.get("spec") or {}).get("replicas") is not None:
+        _set(config, paths.replicas, scale["spec"]["replicas"])
+    written = await apply(core, call, config, main_strategy(resource), options, [])
     result = written.entry.obj() if written.entry else written.obj or {}
     return show(core, call, scale_of(result, paths))
 

@@ -16,6 +16,7 @@ async def serve(core: Core, call: Call) -> Answer:
     options = write_options(call.info, "CreateOptions")
     warnings: list[str] = []
     obj = read_object(core, call, options, warnings)
+    core.managing.created(call, obj, options)
     return (await create(core, call, obj, options, warnings)).response(core, call, warnings)
 
 

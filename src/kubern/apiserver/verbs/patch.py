@@ -6,6 +6,7 @@ import orjson
 
 from kubern.api import field
 from kubern.api.schema import NotDecodable
+from kubern.apiserver.applying import apply, read_configuration
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
@@ -14,7 +15,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import settle
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
-from kubern.apiserver.patching import parse_patch
+from kubern.apiserver.patching import APPLY_PATCH, parse_patch
 from kubern.apiserver.strategy import Strategy, main_strategy
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.writing import replace
@@ -30,10 +31,14 @@ async def serve(core: Core, call: Call) -> Answer:
 
 async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     """Apply the patch to what `strategy` lets this path touch."""
-    options = write_options(call.info, "PatchOptions")
+    media = media_type(call.request)
+    options = write_options(call.info, "PatchOptions", media == APPLY_PATCH)
     warnings: list[str] = []
+    if media == APPLY_PATCH:
+        written = await apply(core, call, read_configuration(call, options), strategy, options, warnings)
+        return written.response(core, call, list(dict.fromkeys(warnings)))
     type = None if call.resource.structural else core.schemas[call.resource.schema].type
-    patch = parse_patch(media_type(call.request), call.request.body, type)
+    patch = parse_patch(media, call.request.body, type)
 
     served = to_served(core.storage(call.resource).resource, call.resource)
 

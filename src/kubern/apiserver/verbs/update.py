@@ -38,6 +38,7 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
         creates = not strategy.subresource and call.resource.group_resource in CREATE_ON_UPDATE
         if not creates or error.kind != call.resource.plural:
             raise
+        core.managing.created(call, wanted, options)
         written = await create(core, call, wanted, options, warnings)
     return written.response(core, call, warnings)
 
