@@ -71,8 +71,14 @@ class FullForm:
 
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Join the cached bytes of the items, which in a typed list carry neither kind nor apiVersion."""
-        items = b",".join([entry.item for entry in entries])
-        return b'%b%b,"items":[%b]}' % (self._list_head, orjson.dumps(meta.obj()), items)
+        head = b'%b%b,"items":[' % (self._list_head, orjson.dumps(meta.obj()))
+        items = [entry.item for entry in entries]
+        if not items:
+            return head + b"]}"
+        # one join: a second copy of a list of many megabytes would cost more than the first
+        items[0] = head + items[0]
+        items[-1] += b"]}"
+        return b",".join(items)
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """Return an object with nothing but a resourceVersion."""

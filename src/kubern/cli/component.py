@@ -50,14 +50,16 @@ def run_until_told(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         uvloop.run(supervised())
 
 
-def run_component(main: Callable[[Client, Clock], Awaitable[None]], kubeconfig: Path, verbosity: int) -> None:
-    """Run a component as the user of a kubeconfig."""
+def run_component(
+    main: Callable[[Client, Clock], Awaitable[None]], kubeconfig: Path, verbosity: int, agent: str
+) -> None:
+    """Run a component as the user of a kubeconfig; `agent` is its name as upstream's component of the kind has it."""
     from kubern.client.client import ApiClient
     from kubern.client.kubeconfig import load
     from kubern.client.transport_https import HttpsTransport
 
     async def connected() -> None:
-        client = ApiClient(HttpsTransport(load(kubeconfig)))
+        client = ApiClient(HttpsTransport(load(kubeconfig), agent))
         try:
             await main(client, SystemClock())
         finally:

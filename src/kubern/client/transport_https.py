@@ -24,10 +24,11 @@ _SAFE = ("GET", "HEAD")
 
 
 class HttpsTransport:
-    """Talks to one apiserver as one user. Made inside a running event loop."""
+    """Talks to one apiserver as one user; `agent` is the program, whose writes bear its name. Made inside a running event loop."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, agent: str = "kubern") -> None:
         self._access = access
+        self._agent = agent
         # apart: a process may follow more resources than a pool has places, and its requests must not wait for those
         self._session = self._open(REQUESTS_AT_ONCE)
         self._streams = self._open(0)
@@ -93,7 +94,7 @@ class HttpsTransport:
     def _open(self, limit: int) -> aiohttp.ClientSession:
         """Return a session of at most so many connections; 0 is no limit."""
         connector = aiohttp.TCPConnector(ssl=self._access.tls, limit=limit, keepalive_timeout=90)
-        return aiohttp.ClientSession(connector=connector, headers={"User-Agent": "kubern"})
+        return aiohttp.ClientSession(connector=connector, headers={"User-Agent": self._agent})
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         return URL(self._access.server + path).with_query(query) if query else URL(self._access.server + path)

@@ -21,11 +21,12 @@ MAX_BUFFERED = 64 << 20
 
 
 class InProcessTransport:
-    """Calls `handler` as the user that `peer` carries."""
+    """Calls `handler` as the user that `peer` carries; `agent` is the program, whose writes bear its name."""
 
-    def __init__(self, handler: Handler, peer: Peer) -> None:
+    def __init__(self, handler: Handler, peer: Peer, agent: str = "kubern") -> None:
         self._handler = handler
         self._peer = peer
+        self._agent = agent
 
     async def request(
         self,
@@ -79,7 +80,7 @@ class InProcessTransport:
     async def _call(
         self, method: str, path: str, query: Mapping[str, str] | None, body: bytes, content_type: str, accept: str
     ) -> Answer:
-        headers = {"accept": accept or "application/json", "user-agent": "kubern"}
+        headers = {"accept": accept or "application/json", "user-agent": self._agent}
         if body:
             headers["content-type"] = content_type or "application/json"
         answer = self._handler(Request(method, path, urlencode(query) if query else "", headers, body, self._peer))

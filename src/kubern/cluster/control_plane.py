@@ -85,7 +85,7 @@ async def run_control_plane(state: Path) -> None:
 def client_as(handler: Handler, user: str) -> ApiClient:
     """Return a client that calls the apiserver of this process as a component with full rights."""
     peer = Peer(user=User(user, (MASTERS, AUTHENTICATED)), memo={})
-    return ApiClient(InProcessTransport(handler, peer))
+    return ApiClient(InProcessTransport(handler, peer, user.removeprefix("system:")))
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from kubern.kubelet.command import Listen, run_kubelet
 from kubern.kubelet.settings import Settings
 from kubern.proxy.proxy import run_proxy
 
-_KUBECONFIGS = ("kubelet.kubeconfig", "proxy.kubeconfig")
+_KUBECONFIGS = {"kubelet": "kubelet.kubeconfig", "kube-proxy": "proxy.kubeconfig"}
 """Kubelet and proxy are two users, with no more rights than each needs."""
 
 
@@ -39,7 +39,10 @@ async def run_node_agent(state: Path, name: str) -> None:
     own = Pki(layout.pki).node(name)
     listen = Listen("0.0.0.0", own.certificate, own.key, Pki(layout.pki).ca.certificate)
     clock = SystemClock()
-    clients = [ApiClient(HttpsTransport(load_kubeconfig(node.paths.config / file))) for file in _KUBECONFIGS]
+    clients = [
+        ApiClient(HttpsTransport(load_kubeconfig(node.paths.config / file), agent))
+        for agent, file in _KUBECONFIGS.items()
+    ]
     try:
         async with asyncio.TaskGroup() as group:
             logs = [node.paths.logs / f"{program}.log" for program in ("agent", "containerd", "init")]

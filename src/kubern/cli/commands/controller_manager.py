@@ -55,7 +55,7 @@ def run(
         start = run_elected if leader_elect else run_controllers
         await start(client, clock, names=names, options=options)
 
-    run_component(main, kubeconfig, v)
+    run_component(main, kubeconfig, v, "kube-controller-manager")
 
 
 COMMAND = Command("controller-manager", run, group="Components")

@@ -37,7 +37,9 @@ def run(
             sock.setblocking(False)
             sock.bind((bind_address, port))
         tcp.listen()
-    run_component(lambda client, clock: run_dns(client, clock, (udp, tcp), cluster_domain, elsewhere), kubeconfig, v)
+    run_component(
+        lambda client, clock: run_dns(client, clock, (udp, tcp), cluster_domain, elsewhere), kubeconfig, v, "coredns"
+    )
 
 
 COMMAND = Command("dns", run, group="Components")

@@ -70,7 +70,10 @@ def run(
     if tls_cert_file and tls_private_key_file:
         listen = Listen(address, tls_cert_file, tls_private_key_file, client_ca_file)
     run_component(
-        lambda client, clock: run_kubelet(client, clock, settings, container_runtime_endpoint, listen), kubeconfig, v
+        lambda client, clock: run_kubelet(client, clock, settings, container_runtime_endpoint, listen),
+        kubeconfig,
+        v,
+        "kubelet",
     )
 
 

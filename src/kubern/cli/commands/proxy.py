@@ -28,7 +28,7 @@ def run(
         remove(TABLE)
         return
     node = hostname_override or socket.gethostname()
-    run_component(lambda client, clock: run_proxy(client, clock, node, cluster_cidr), kubeconfig, v)
+    run_component(lambda client, clock: run_proxy(client, clock, node, cluster_cidr), kubeconfig, v, "kube-proxy")
 
 
 COMMAND = Command("proxy", run, group="Components")

@@ -44,7 +44,7 @@ def run(
             )
     elect = settings.leader_elect if leader_elect is None else leader_elect
     start = run_elected if elect else run_scheduler
-    run_component(lambda client, clock: start(client, clock, settings), target, v)
+    run_component(lambda client, clock: start(client, clock, settings), target, v, "kube-scheduler")
 
 
 COMMAND = Command("scheduler", run, group="Components")
