@@ -401,3 +401,36 @@ def test_definitions_outlive_the_server(own_apiserver: Callable[..., Apiserver])
     assert again("GET", f"{custom.path}/one").body["spec"] == {"color": "red", "replicas": 2}
     assert again("DELETE", f"{CRDS}/{custom.name}").code == 200
     until(lambda: again("GET", f"{CRDS}/{custom.name}").code == 404)
+
+
+def test_configurations_are_applied_by_the_schema(api: Api, custom: Custom) -> None:
+    """Lists with keys are merged, fields without a schema owned one by one, and another version's view is the same fields."""
+    other = version("v2") | {"storage": False}
+    custom.define(WIDGET, other)
+
+    def apply(manager: str, widget: dict[str, Any], path: str = "") -> Answer:
+        headers = {"content-type": "application/apply-patch+yaml"}
+        return api("PATCH", f"{path or custom.path}/one?fieldManager={manager}", widget, headers=headers)
+
+    first = custom.widget("one", color="red", ports=[{"name": "a", "number": 1}], free={"x": {"y": 1}})
+    assert apply("first", first).code == 201
+    second = custom.widget("one", ports=[{"name": "b", "number": "web"}], free={"x": {"z": 2}})
+    merged = apply("second", second).body
+    assert merged["spec"]["ports"] == [{"name": "a", "number": 1}, {"name": "b", "number": "web"}]
+    assert merged["spec"]["free"] == {"x": {"y": 1, "z": 2}}
+    newer = custom.widget("one", free={"x": {"y": 3}}) | {"apiVersion": f"{custom.group}/v2"}
+    refused = apply("third", newer, custom.path.replace("/v1/", "/v2/"))
+    assert (refused.code, refused.body["message"]) == (
+        409,
+        'Apply failed with 1 conflict: conflict with "first": .spec.free.x.y',
+    )
+    gone = apply("second", custom.widget("one")).body
+    assert gone["spec"] == {
+        "color": "red",
+        "replicas": 2,
+        "ports": [{"name": "a", "number": 1}],
+        "free": {"x": {"y": 1}},
+    }
+    bad = apply("second", custom.widget("one", odd=1))
+    assert bad.code == 400
+    assert ".spec.odd: field not declared in schema" in bad.body["message"]
