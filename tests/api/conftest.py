@@ -61,9 +61,9 @@ class Authority:
 
     def issue(
         self, file: str, name: str, groups: tuple[str, ...] = (), *, server: bool = False,
-        age: datetime.timedelta = datetime.timedelta(),
+        age: datetime.timedelta = datetime.timedelta(), dns: tuple[str, ...] = (),
     ) -> tuple[Path, Path]:  # fmt: skip
-        """Return the files of a certificate, made `age` ago for a day, and its key."""
+        """Return the files of a certificate, made `age` ago for a day, and its key. A server's is for loopback and `dns`."""
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -76,7 +76,7 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         )
         if server:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+            names = [*(x509.DNSName(each) for each in ("localhost", *dns)), x509.IPAddress(ip_address("127.0.0.1"))]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate_file, key_file = self.directory / f"{file}.crt", self.directory / f"{file}.key"
         certificate_file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))

@@ -8,15 +8,23 @@ dictionary look-up.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubern.api.resource import Resource
 from kubern.apiserver.identity import User
-from kubern.base.errors import Forbidden
+from kubern.base.errors import Forbidden, StatusError
 from kubern.base.json import Obj
 
 if TYPE_CHECKING:
     from kubern.apiserver.core import Core
+
+
+class Kind(NamedTuple):
+    """A kind in one version."""
+
+    group: str
+    version: str
+    kind: str
 
 
 class Attributes(NamedTuple):
@@ -33,6 +41,32 @@ class Attributes(NamedTuple):
     subresource: str = ""
     dry_run: bool = False
     warnings: list[str] | None = None
+    kind: Kind | None = None
+    """What `obj` is when the path takes something else than the resource's own objects: an Eviction, a Scale, PodExecOptions."""
+    options: Obj | None = None
+    """The request's CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, in the API's form."""
+    reinvocation: Reinvocation | None = None
+    """Set by the chain while objects are mutated."""
+
+    @property
+    def object_kind(self) -> Kind:
+        """What kind `obj` and `old` are of, in the version that the request is in."""
+        return self.kind or Kind(self.resource.group, self.resource.version, self.resource.kind)
+
+
+class Reinvocation:
+    """What the plug-ins that mutate tell each other within one request.
+
+    A plug-in that cannot foresee what others make of its change sets `wanted`: the whole chain then runs once more, `second` is set, and
+    each such plug-in decides by what it left in `notes` which of its own parts to ask again.
+    """
+
+    __slots__ = ("notes", "second", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.second = False
+        self.notes: dict[str, Any] = {}
 
 
 def refused(attributes: Attributes, text: str) -> Forbidden:
@@ -68,18 +102,24 @@ class AdmissionChain:
         self._chosen: dict[tuple[str, str, str, str], list[Hook]] = {}
 
     async def mutate(self, attributes: Attributes) -> None:
-        """Let every plug-in change `attributes.obj`. Raises the refusal of the first that refuses."""
-        for hook in self._hooks("mutate", attributes):
-            waiting = hook(attributes)
-            if waiting is not None:
-                await waiting
+        """Let every plug-in change `attributes.obj`, twice if one of them wants that. Raises the refusal of the first that refuses."""
+        hooks = self._hooks("mutate", attributes)
+        if not hooks:
+            return
+        reinvocation = Reinvocation()
+        attributes = attributes._replace(reinvocation=reinvocation)
+        await _run(hooks, attributes)
+        if reinvocation.wanted:
+            reinvocation.second = True
+            await _run(hooks, attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         """Let every plug-in look at the final object. Raises the refusal of the first that refuses."""
-        for hook in self._hooks("validate", attributes):
-            waiting = hook(attributes)
-            if waiting is not None:
-                await waiting
+        await _run(self._hooks("validate", attributes), attributes)
+
+    def concerns(self, attributes: Attributes) -> bool:
+        """Whether any plug-in looks at such a request."""
+        return bool(self._hooks("mutate", attributes) or self._hooks("validate", attributes))
 
     def _hooks(self, phase: str, attributes: Attributes) -> list[Hook]:
         key = (phase, attributes.operation, attributes.resource.group_resource, attributes.subresource)
@@ -94,3 +134,14 @@ class AdmissionChain:
                 and ("*" in plugin.subresources or attributes.subresource in plugin.subresources)
             ]
         return hooks
+
+
+async def _run(hooks: Iterable[Hook], attributes: Attributes) -> None:
+    try:
+        for hook in hooks:
+            waiting = hook(attributes)
+            if waiting is not None:
+                await waiting
+    except StatusError as error:
+        error.warnings = tuple(attributes.warnings or ())
+        raise

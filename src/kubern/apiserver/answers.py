@@ -121,7 +121,7 @@ def object_response(status: int, obj: Obj, media: Media = JSON, warnings: Sequen
 
 def error_response(error: StatusError, media: Media = JSON) -> Response:
     """Return the `Status` of an error."""
-    response = object_response(error.code, error.status(), media)
+    response = object_response(error.code, error.status(), media, error.warnings)
     if error.retry_after:
         return response._replace(headers=(*response.headers, ("retry-after", str(error.retry_after))))
     return response

@@ -27,6 +27,7 @@ from kubern.apiserver.managing import Managing
 from kubern.apiserver.policies.compiled import CompiledPolicies
 from kubern.apiserver.storage import Storage
 from kubern.apiserver.webhooks.caller import WebhookCaller
+from kubern.apiserver.webhooks.configurations import MUTATING, VALIDATING, Configurations
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound
 from kubern.base.json import Obj
@@ -75,6 +76,8 @@ class Core:
         )
         self.backends = Backends(self.find_object, dial_directly, kubelet_tls, rng)
         self.webhooks = WebhookCaller(self.backends)
+        self.mutating = Configurations(self.feed, MUTATING)
+        self.validating = Configurations(self.feed, VALIDATING)
         declared = tuple(resources)
         self.resources: Mapping[tuple[str, str, str], Resource] = {
             (r.group, r.version, r.plural): r for r in declared if served(r, config.runtime_config)

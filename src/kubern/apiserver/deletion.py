@@ -36,6 +36,18 @@ class DeleteRequest(NamedTuple):
     propagation: str = ""
     dry_run: bool = False
 
+    def obj(self) -> Obj:
+        """Return the options as the API's object."""
+        preconditions = {"uid": self.uid, "resourceVersion": self.resource_version}
+        fields: Obj = {
+            "gracePeriodSeconds": self.grace,
+            "preconditions": {key: value for key, value in preconditions.items() if value} or None,
+            "propagationPolicy": self.propagation or None,
+            "dryRun": ["All"] if self.dry_run else None,
+        }
+        given = {key: value for key, value in fields.items() if value is not None}
+        return {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"} | given
+
 
 class Deleted(NamedTuple):
     """`entry` is what is left of the object, or what it was (`gone`)."""
@@ -131,14 +143,24 @@ def _namespace_waits(obj: Obj) -> bool:
     return obj.get("kind") == "Namespace" and bool((obj.get("spec") or {}).get("finalizers"))
 
 
-async def delete(core: Core, call: Call, namespace: str, name: str, request: DeleteRequest) -> Deleted:
-    """Delete one object. Raises `NotFound`, `Conflict` and what admission raises."""
+async def delete(
+    core: Core, call: Call, namespace: str, name: str, request: DeleteRequest, warnings: list[str] | None = None
+) -> Deleted:  # fmt: skip
+    """Delete one object. Raises `NotFound`, `Conflict` and what admission raises; adds what admission warns of to `warnings`."""
+    entry = core.storage(call.resource).get(namespace, name)
+    attributes = Attributes(
+        core, "DELETE", call.resource, namespace, name, None, entry.obj(), call.user, "", request.dry_run, warnings, None,
+        request.obj(),
+    )  # fmt: skip
+    await core.admission.mutate(attributes)
+    await core.admission.validate(attributes)
+    return await delete_admitted(core, call, namespace, name, request)
+
+
+async def delete_admitted(core: Core, call: Call, namespace: str, name: str, request: DeleteRequest) -> Deleted:
+    """Delete one object that admission has nothing against. Raises `NotFound`, `Conflict`."""
     storage = core.storage(call.resource)
     entry = storage.get(namespace, name)
-    attributes = Attributes(
-        core, "DELETE", call.resource, namespace, name, None, entry.obj(), call.user, "", request.dry_run
-    )  # fmt: skip
-    await core.admission.validate(attributes)
     return await remove(core, storage, entry, request)
 
 

@@ -1,125 +1,173 @@
-"""Which requests an admission webhook or policy is asked about: rules, scopes, equivalent versions, selectors.
+"""Which requests an admission webhook or policy is about: rules, equivalent versions, selectors of namespaces and objects.
 
-Called by the policies' and the webhooks' plug-ins with every write. What always holds: nothing is parsed or converted to find out that a
-request does not match; the configuration of admission itself matches no policy and no webhook, so that it can always be repaired.
+Called by the admission webhooks and the admission policies. Pure but for looking namespaces up in the watch cache. What always holds:
+a request that no rule of a webhook can match costs one dictionary look-up.
+Source: Kubernetes documentation, "Dynamic Admission Control", matching requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from kubern.api.resource import Resource
 from kubern.api.selectors import selects
 from kubern.apiserver.admission_chain import Attributes
+from kubern.base.errors import NotFound
 from kubern.base.json import Obj
 
-_EXEMPT = frozenset(
-    f"{plural}.admissionregistration.k8s.io"
+GROUP = "admissionregistration.k8s.io"
+EXEMPT = frozenset(
+    f"{plural}.{GROUP}"
     for plural in (
-        *("validatingwebhookconfigurations", "mutatingwebhookconfigurations"),
-        *("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
-        *("mutatingadmissionpolicies", "mutatingadmissionpolicybindings"),
+        "validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings",
     )
-)
+)  # fmt: skip
+"""What no webhook and no policy is asked about, so that none of them can keep itself in place."""
 
 
-def matched_resource(
-    source: Obj, attributes: Attributes, rules: str = "rules", excluded: str = "excludeResourceRules"
-) -> Resource | None:
-    """Return the version in which a request matches the rules of a webhook or of a policy's `matchConstraints`; None: it does not.
+class Rule(NamedTuple):
+    """A rule as sets. `names` empty: any name."""
 
-    With `matchPolicy: Equivalent` (the default) that may be another version than the request's. Rules come before selectors.
-    """
+    operations: frozenset[str]
+    groups: frozenset[str]
+    versions: frozenset[str]
+    resources: tuple[tuple[str, str], ...]
+    """Resource and subresource, each may be `*`; the resource itself has an empty subresource."""
+    scope: str = "*"
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, rule: Obj) -> Rule:
+        """Read a RuleWithOperations (or NamedRuleWithOperations)."""
+        return cls(
+            frozenset(rule.get("operations") or ()),
+            frozenset(rule.get("apiGroups") or ()),
+            frozenset(rule.get("apiVersions") or ()),
+            tuple(_split(text) for text in rule.get("resources") or ()),
+            rule.get("scope") or "*",
+            frozenset(rule.get("resourceNames") or ()),
+        )
+
+    def matches(self, attributes: Attributes, resource: Resource) -> bool:
+        """Whether a request is matched when it is seen as one for `resource`."""
+        return (
+            _holds(self.operations, attributes.operation)
+            and _holds(self.groups, resource.group)
+            and _holds(self.versions, resource.version)
+            and any(
+                plural in ("*", resource.plural) and sub in ("*", attributes.subresource)
+                for plural, sub in self.resources
+            )
+            and self.scope in ("*", "Namespaced" if _is_namespaced(attributes) else "Cluster")
+            and (not self.names or attributes.name in self.names)
+        )
+
+
+def _split(text: str) -> tuple[str, str]:
+    plural, _, subresource = text.partition("/")
+    return plural, subresource
+
+
+def _holds(values: frozenset[str], value: str) -> bool:
+    return value in values or "*" in values
+
+
+def _is_namespaced(attributes: Attributes) -> bool:
+    return bool(attributes.namespace) and attributes.resource.group_resource != "namespaces"
+
+
+class Rules:
+    """The rules of one webhook or policy: says as which version a request is to be shown."""
+
+    def __init__(self, rules: Iterable[Obj], match_policy: str = "Equivalent") -> None:
+        self._rules: Sequence[Rule] = [Rule.of(rule) for rule in rules]
+        self._equivalent = match_policy != "Exact"
+        self._by_name = any(rule.names for rule in self._rules)
+        self._known: dict[tuple[str, str, str, str, str, bool], Resource | None] = {}
+        self._registry: Mapping[tuple[str, str, str], Resource] = {}
+
+    def version_for(self, attributes: Attributes) -> Resource | None:
+        """Return the version of the request's resource that a rule asks for: the request's own, or with matchPolicy Equivalent
+        another one of the same objects. None: the request is not matched."""
+        if self._by_name:
+            return self._find(attributes)
+        registry = attributes.core.resources
+        if registry is not self._registry:
+            self._registry, self._known = registry, {}
+        resource = attributes.resource
+        key = (
+            attributes.operation, resource.group, resource.version, resource.plural, attributes.subresource,
+            bool(attributes.namespace),
+        )  # fmt: skip
+        if key not in self._known:
+            self._known[key] = self._find(attributes)
+        return self._known[key]
+
+    def _find(self, attributes: Attributes) -> Resource | None:
+        resource = attributes.resource
+        others = equivalents(attributes) if self._equivalent else ()
+        for rule in self._rules:
+            if rule.matches(attributes, resource):
+                return resource
+        for rule in self._rules:
+            for other in others:
+                if rule.matches(attributes, other):
+                    return other
+        return None
+
+
+def matched_resource(source: Obj, attributes: Attributes) -> Resource | None:
+    """Return the version in which a request matches a policy's `matchConstraints` or a binding's `matchResources`; None: it does not."""
     resource = attributes.resource
-    if resource.group_resource in _EXEMPT or any(
-        matches(rule, attributes, resource) for rule in source.get(excluded) or ()
-    ):
+    excluded = source.get("excludeResourceRules") or ()
+    if resource.group_resource in EXEMPT or any(Rule.of(rule).matches(attributes, resource) for rule in excluded):
         return None
-    found = _by_rules(source, attributes, source.get(rules) or ())
-    return found if found is not None and selected(source, attributes) else None
-
-
-def _by_rules(source: Obj, attributes: Attributes, rules: Iterable[Obj]) -> Resource | None:
-    listed = list(rules)
-    if any(matches(rule, attributes, attributes.resource) for rule in listed):
-        return attributes.resource
-    if source.get("matchPolicy") == "Exact":
+    found = Rules(source.get("resourceRules") or (), source.get("matchPolicy") or "Equivalent").version_for(attributes)
+    if found is None or not selects_namespace(source.get("namespaceSelector"), attributes):
         return None
-    for other in equivalents(attributes):
-        if any(matches(rule, attributes, other) for rule in listed):
-            return other
-    return None
+    return found if selects_object(source.get("objectSelector"), attributes) else None
 
 
 def equivalents(attributes: Attributes) -> list[Resource]:
-    """Return the other served versions of a request's resource: those that are kept in the same place."""
-    core, resource = attributes.core, attributes.resource
+    """Return the other served versions of a request's resource, in other groups too: those that show the same stored objects."""
+    resource = attributes.resource
+    if not resource.stored:
+        return []
     prefix = resource.storage_prefix or resource.plural
     return [
         other
-        for other in core.resources.values()
-        if other is not resource and other.stored and (other.storage_prefix or other.plural) == prefix
+        for other in attributes.core.resources.values()
+        if other.stored
+        and (other.storage_prefix or other.plural) == prefix
+        and (other.group, other.version) != (resource.group, resource.version)
     ]
 
 
-def matches(rule: Obj, attributes: Attributes, resource: Resource) -> bool:
-    """Say whether one rule means a request, taken for one to `resource`."""
-    return (
-        _among(rule.get("operations"), attributes.operation)
-        and _among(rule.get("apiGroups"), resource.group)
-        and _among(rule.get("apiVersions"), resource.version)
-        and _in_scope(rule.get("scope") or "*", attributes, resource)
-        and any(
-            _resource_matches(text, resource.plural, attributes.subresource) for text in rule.get("resources") or ()
-        )
-        and (not rule.get("resourceNames") or attributes.name in rule["resourceNames"])
-    )
-
-
-def _among(values: list[str] | None, wanted: str) -> bool:
-    return bool(values) and (wanted in (values or ()) or "*" in (values or ()))
-
-
-def _in_scope(scope: str, attributes: Attributes, resource: Resource) -> bool:
-    # a namespace itself is not in a namespace, though its requests carry its name as one
-    inside = resource.namespaced and bool(attributes.namespace)
-    return scope == "*" or (scope == "Namespaced") == inside
-
-
-def _resource_matches(text: str, plural: str, subresource: str) -> bool:
-    wanted, _, below = text.partition("/")
-    return (
-        wanted in ("*", plural) and below in ("*", subresource)
-        if below
-        else wanted in ("*", plural) and not subresource
-    )
-
-
-def selected(source: Obj, attributes: Attributes) -> bool:
-    """Say whether the namespaceSelector and the objectSelector of a webhook or match select a request."""
-    return _namespace_selected(source.get("namespaceSelector"), attributes) and _object_selected(
-        source.get("objectSelector"), attributes
-    )
-
-
-def _namespace_selected(selector: Obj | None, attributes: Attributes) -> bool:
-    if not selector:
+def selects_namespace(selector: Obj | None, attributes: Attributes) -> bool:
+    """Whether a namespaceSelector takes a request: by the labels of its namespace, or of the Namespace that it is about. Requests
+    without a namespace are always taken. Raises `NotFound` for a namespace that is not there."""
+    if not selector or not (selector.get("matchLabels") or selector.get("matchExpressions")):
         return True
-    if attributes.resource.group_resource == "namespaces" and not attributes.subresource:
-        return selects(selector, _labels(attributes.obj or attributes.old))
-    if not attributes.namespace or not attributes.resource.namespaced:
+    if attributes.resource.group_resource == "namespaces":
+        shown = attributes.obj if attributes.obj is not None and not attributes.subresource else attributes.old
+        return shown is None or selects(selector, shown["metadata"].get("labels"))
+    if not attributes.namespace:
         return True
     entry = attributes.core.namespace(attributes.namespace)
-    return selects(selector, entry.labels if entry else {})
+    if entry is None:
+        name = attributes.namespace
+        raise NotFound(f'namespaces "{name}" not found', kind="namespaces", name=name)
+    return selects(selector, entry.labels)
 
 
-def _object_selected(selector: Obj | None, attributes: Attributes) -> bool:
-    if not selector:
+def selects_object(selector: Obj | None, attributes: Attributes) -> bool:
+    """Whether an objectSelector takes a request: by the labels of the object as it was or as it will be."""
+    if not selector or not (selector.get("matchLabels") or selector.get("matchExpressions")):
         return True
-    return any(selects(selector, _labels(each)) for each in (attributes.obj, attributes.old) if each is not None)
-
-
-def _labels(obj: Obj | None) -> Mapping[str, Any]:
-    labels: Mapping[str, Any] = ((obj or {}).get("metadata") or {}).get("labels") or {}
-    return labels
+    return any(
+        isinstance(obj.get("metadata"), dict) and selects(selector, obj["metadata"].get("labels"))
+        for obj in (attributes.obj, attributes.old)
+        if obj is not None
+    )

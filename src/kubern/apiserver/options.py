@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import BadRequest, Cause, Invalid
+from kubern.base.json import Obj
 
 INVALID, FORBIDDEN, UNSUPPORTED = "FieldValueInvalid", "FieldValueForbidden", "FieldValueNotSupported"
 FIELD_VALIDATIONS = ("Ignore", "Strict", "Warn")
@@ -36,6 +37,17 @@ class WriteOptions(NamedTuple):
     field_manager: str
     force: bool = False
     """Whether an applied configuration takes over what others manage."""
+
+    def obj(self, kind: str) -> Obj:
+        """Return the options as the API's object of this kind."""
+        obj: Obj = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
+        if self.dry_run:
+            obj["dryRun"] = ["All"]
+        if self.field_manager:
+            obj["fieldManager"] = self.field_manager
+        if self.field_validation != "Warn":
+            obj["fieldValidation"] = self.field_validation
+        return obj
 
 
 def invalid_options(kind: str, causes: list[Cause]) -> Invalid:

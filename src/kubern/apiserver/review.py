@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from kubern.apiserver import reviews
+from kubern.apiserver.admitting import admit
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_object
@@ -43,7 +44,9 @@ class _Serving:
 
     async def serve(self, core: Core, call: Call) -> Answer:
         warnings: list[str] = []
-        asked = read_object(core, call, write_options(call.info, "CreateOptions"), warnings)
+        options = write_options(call.info, "CreateOptions")
+        asked = read_object(core, call, options, warnings)
+        await admit(core, call, asked, None, options, warnings)
         answer = self._review.answer(core, call, asked)
         if inspect.isawaitable(answer):
             answer = await answer

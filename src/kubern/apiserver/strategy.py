@@ -9,8 +9,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kubern.api.resource import Resource
+from kubern.apiserver.admission_chain import Kind
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
+
+
+class View(NamedTuple):
+    """A path that takes another kind than the object's own (a Scale): what admission sees of the object, and how what it changes there
+    gets into the object."""
+
+    kind: Kind
+    show: Callable[[Obj], Obj]
+    take: Callable[[Obj, Obj], None]
 
 
 class Strategy(NamedTuple):
@@ -19,6 +29,7 @@ class Strategy(NamedTuple):
     subresource: str
     prepare: Callable[[Obj, Obj], None]
     validate: Callable[[Obj, Obj], list[Cause]]
+    view: View | None = None
 
 
 def main_strategy(resource: Resource) -> Strategy:

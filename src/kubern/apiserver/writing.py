@@ -32,8 +32,8 @@ from kubern.base.json import Obj
 from kubern.http.contract import Response
 
 GENERATE_TRIES = 8
-WHOLE = ("", "status")
-"""The paths whose part of an object is known by its top-level fields."""
+WHOLE = ("", "status", "scale")
+"""The paths whose part of an object is known by its top-level fields, or is one field."""
 
 
 class Written(NamedTuple):
@@ -53,14 +53,14 @@ class Written(NamedTuple):
 
 async def create(core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str]) -> Written:
     """Store a new object, already pruned, defaulted and in its stored form. Raises every `StatusError` of a creation."""
-    metadata = obj["metadata"]
-    prefix = metadata.get("generateName") if not metadata.get("name") else None
+    prefix = obj["metadata"].get("generateName") if not obj["metadata"].get("name") else None
     for attempt in range(GENERATE_TRIES):
+        metadata = obj["metadata"]
         if prefix:
             metadata["name"] = generate_name(prefix, core.rng)
         attributes = Attributes(
             core, "CREATE", call.resource, call.namespace, metadata.get("name", ""), obj, None, call.user, "",
-            options.dry_run, warnings,
+            options.dry_run, warnings, None, options.obj("CreateOptions"),
         )  # fmt: skip
         try:
             return await _create_once(core, call.resource, attributes, options)
@@ -119,6 +119,7 @@ async def replace(
     storage = core.storage(call.resource)
     resource = call.resource
     name, namespace = call.info.name, call.namespace
+    options_obj = options.obj("PatchOptions" if call.request.method == "PATCH" else "UpdateOptions")
     final: list[Obj] = []
 
     async def change(old: Obj) -> Obj:
@@ -130,27 +131,21 @@ async def replace(
             if strategy.subresource not in WHOLE:
                 strategy.prepare(new, old)  # what this path does not own is not claimed through it either
             await core.managing.updated(call, old, new, given, options)
+        view = strategy.view
         attributes = Attributes(
-            core,
-            "UPDATE",
-            call.resource,
-            namespace,
-            name,
-            new,
-            old,
-            call.user,
-            strategy.subresource,
-            options.dry_run,
-            warnings,
-        )
+            core, "UPDATE", call.resource, namespace, name, view.show(new) if view else new, view.show(old) if view else old,
+            call.user, strategy.subresource, options.dry_run, warnings, view.kind if view else None, options_obj,
+        )  # fmt: skip
         await core.admission.mutate(attributes)
+        if view and attributes.obj is not None:
+            view.take(attributes.obj, new)
         strategy.prepare(new, old)
         if resource.generation and strategy.subresource != "status":
             bump_generation(new, old)
         causes = [*update_causes(new), *finalizer_causes(new, old), *strategy.validate(new, old)]
         if causes:
             raise invalid(resource, name, causes)
-        await core.admission.validate(attributes)
+        await core.admission.validate(attributes._replace(obj=view.show(new)) if view else attributes)
         final[:] = [new]
         return new
 

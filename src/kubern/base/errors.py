@@ -7,7 +7,7 @@ writes `except NotFound` whichever transport it uses. Source: the Kubernetes API
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 
 class Cause(NamedTuple):
@@ -21,8 +21,10 @@ class Cause(NamedTuple):
 class StatusError(Exception):
     """An answer other than success, in the shape of `metav1.Status`."""
 
-    code: ClassVar[int] = 500
-    reason: ClassVar[str] = "InternalError"
+    code: int = 500
+    reason: str = "InternalError"
+    warnings: tuple[str, ...] = ()
+    """What the caller is told besides the refusal, in Warning headers."""
 
     def __init__(
         self,
@@ -149,6 +151,20 @@ class ServerTimeout(StatusError):
 
 class Timeout(StatusError):
     code, reason = 504, "Timeout"
+
+
+class Relayed(StatusError):
+    """The Status that another server answered with, whatever its code and reason, to be passed on as it is."""
+
+    def __init__(self, status: dict[str, Any]) -> None:
+        super().__init__(str(status.get("message") or ""))
+        self.code = int(status.get("code") or 500)
+        self.reason = str(status.get("reason") or "")
+        self._status = status
+
+    def status(self) -> dict[str, Any]:
+        """Return the Status as it came."""
+        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, **self._status}
 
 
 ALL: tuple[type[StatusError], ...] = (

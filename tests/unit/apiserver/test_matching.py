@@ -1,102 +1,139 @@
-"""Which requests a rule, its scope and its selectors mean."""
+"""Which requests a rule, a selector and an equivalent version match."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from kubern.api.resource import OtherVersion, Resource
+from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.identity import User
-from kubern.apiserver.matching import matched_resource
+from kubern.apiserver.matching import Rules, selects_namespace, selects_object
+from kubern.base.errors import NotFound
 
 
-def resource(group: str, version: str, plural: str, namespaced: bool = True, **more: Any) -> Resource:
-    return Resource(group, version, plural.title(), plural, plural, namespaced, "schema", **more)
+def resource(group, version, kind, plural, prefix="", namespaced=True):
+    return Resource(group, version, kind, plural, kind.lower(), namespaced, "", storage_prefix=prefix or plural)
 
 
-PODS = resource("", "v1", "pods")
-NODES = resource("", "v1", "nodes", False)
-NAMESPACES = resource("", "v1", "namespaces", False)
-SCALERS = resource("autoscaling", "v2", "scalers", other_versions=(OtherVersion("v1", "schema"),))
-POLICIES = resource("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", False)
-SERVED = (PODS, NODES, NAMESPACES, *SCALERS.versions(), POLICIES)
-CORE: Any = SimpleNamespace(
-    resources={(r.group, r.version, r.plural): r for r in SERVED},
-    namespace=lambda name: SimpleNamespace(labels={"team": name}) if name != "gone" else None,
+PODS = resource("", "v1", "Pod", "pods")
+NODES = resource("", "v1", "Node", "nodes", namespaced=False)
+NAMESPACES = resource("", "v1", "Namespace", "namespaces", namespaced=False)
+EVENTS = resource("", "v1", "Event", "events")
+NEWER_EVENTS = resource("events.k8s.io", "v1", "Event", "events")
+WIDGETS = resource("x.io", "v2", "Widget", "widgets", "x/widgets")
+OLDER_WIDGETS = resource("x.io", "v1", "Widget", "widgets", "x/widgets")
+SPACES = {"ns": SimpleNamespace(labels={"team": "a"})}
+CORE = SimpleNamespace(
+    resources={
+        (r.group, r.version, r.plural): r
+        for r in (PODS, NODES, NAMESPACES, EVENTS, NEWER_EVENTS, WIDGETS, OLDER_WIDGETS)
+    },
+    namespace=SPACES.get,
 )
 
 
-def matched(source: dict[str, Any], of: Resource = PODS, operation: str = "CREATE", **more: Any) -> Resource | None:
-    given = {"namespace": "a" if of.namespaced else "", "name": "n", "obj": {"metadata": {}}, "old": None} | more
-    attributes = Attributes(core=CORE, operation=operation, resource=of, user=User("u"), **given)
-    return matched_resource(source, attributes)
+def asked(of=PODS, operation="CREATE", subresource="", namespace=None, obj=None, old=None, name="a"):
+    if namespace is None:
+        namespace = "ns" if of.namespaced else ""
+    return Attributes(CORE, operation, of, namespace, name, obj, old, User("u"), subresource)
 
 
-def rule(**changed: Any) -> dict[str, Any]:
-    return {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]} | changed
+def rule(resources=("pods",), groups=("",), versions=("v1",), operations=("*",), **more):
+    return {
+        "apiGroups": list(groups), "apiVersions": list(versions), "operations": list(operations),
+        "resources": list(resources),
+    } | more  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("changed", "more", "yes"),
+    ("one", "request_", "matched"),
     [
-        ({}, {}, True),
-        ({"operations": ["UPDATE"]}, {}, False),
-        ({"apiGroups": ["apps"]}, {}, False),
-        ({"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}, {}, True),
-        ({"resources": ["pods/status"]}, {}, False),
-        ({"resources": ["pods/status"]}, {"subresource": "status"}, True),
-        ({"resources": ["pods"]}, {"subresource": "status"}, False),
-        ({"resources": ["pods/*"]}, {"subresource": "status"}, True),
-        ({"resources": ["*/status"]}, {"subresource": "status"}, True),
-        ({"resources": ["*/*"]}, {}, True),
-        ({"scope": "Namespaced"}, {}, True),
-        ({"scope": "Cluster"}, {}, False),
-        ({"scope": "Cluster"}, {"of": NODES}, True),
-        ({"scope": "Cluster"}, {"of": NAMESPACES, "namespace": "a"}, True),
-        ({"resourceNames": ["other"]}, {}, False),
-        ({"resourceNames": ["n"]}, {}, True),
-        ({"resources": ["*", "*/*"]}, {"of": POLICIES}, False),
+        (rule(), asked(), True),
+        (rule(), asked(subresource="status"), False),
+        (rule(("pods/*",)), asked(), True),
+        (rule(("pods/*",)), asked(subresource="status"), True),
+        (rule(("*/status",)), asked(subresource="status"), True),
+        (rule(("*/status",)), asked(), False),
+        (rule(("*",)), asked(), True),
+        (rule(("*",)), asked(subresource="status"), False),
+        (rule(("*/*",)), asked(subresource="exec", operation="CONNECT"), True),
+        (rule(operations=("UPDATE", "DELETE")), asked(), False),
+        (rule(operations=("UPDATE", "DELETE")), asked(operation="DELETE"), True),
+        (rule(groups=("apps",)), asked(), False),
+        (rule(groups=("*",)), asked(), True),
+        (rule(versions=("v2",)), asked(), False),
+        (rule(versions=("*",)), asked(), True),
+        (rule(scope="Cluster"), asked(), False),
+        (rule(scope="Namespaced"), asked(), True),
+        (rule(("nodes",), scope="Cluster"), asked(NODES), True),
+        (rule(("namespaces",), scope="Namespaced"), asked(NAMESPACES, namespace="ns", operation="UPDATE"), False),
+        (rule(("namespaces",), scope="Cluster"), asked(NAMESPACES, namespace="ns", operation="UPDATE"), True),
+        (rule(resourceNames=["b"]), asked(), False),
+        (rule(resourceNames=["a"]), asked(), True),
     ],
 )
-def test_rules(changed: dict[str, Any], more: dict[str, Any], yes: bool) -> None:
-    assert (matched({"rules": [rule(**changed)]}, **more) is not None) is yes
-
-
-def test_excluding_rules_win() -> None:
-    assert matched({"rules": [rule()], "excludeResourceRules": [rule(resources=["pods"])]}) is None
-    assert matched({"rules": [rule()], "excludeResourceRules": [rule(resources=["nodes"])]}) is PODS
-
-
-def test_equivalent_versions_match_unless_exactness_is_asked() -> None:
-    newer, older = SCALERS.versions()
-    source = {"rules": [rule(apiGroups=["autoscaling"], apiVersions=["v1"], resources=["scalers"])]}
-    found = matched(source, newer)
-    assert found is not None
-    assert found.version == "v1"
-    assert matched(source | {"matchPolicy": "Exact"}, newer) is None
-    assert matched(source | {"matchPolicy": "Exact"}, older) is older
-
-
-LABELLED = {"metadata": {"labels": {"team": "a", "app": "x"}}}
+def test_rule(one, request_, matched):
+    assert Rules([one]).version_for(request_) == (request_.resource if matched else None)
 
 
 @pytest.mark.parametrize(
-    ("selectors", "more", "yes"),
+    ("one", "of", "policy", "found"),
     [
-        ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {}, True),
-        ({"namespaceSelector": {"matchLabels": {"team": "b"}}}, {}, False),
-        ({"namespaceSelector": {"matchLabels": {"team": "b"}}}, {"of": NODES}, True),
-        ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"of": NAMESPACES, "obj": LABELLED}, True),
-        ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"of": NAMESPACES}, False),
-        ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"namespace": "gone"}, False),
-        ({"objectSelector": {"matchLabels": {"app": "x"}}}, {}, False),
-        ({"objectSelector": {"matchLabels": {"app": "x"}}}, {"obj": LABELLED}, True),
-        ({"objectSelector": {"matchLabels": {"app": "x"}}}, {"obj": None, "old": LABELLED}, True),
-        ({"namespaceSelector": {}, "objectSelector": {}}, {}, True),
+        (rule(("widgets",), ("x.io",), ("v1",)), WIDGETS, "Equivalent", OLDER_WIDGETS),
+        (rule(("widgets",), ("x.io",), ("v1",)), WIDGETS, "Exact", None),
+        (rule(("widgets",), ("x.io",), ("v1", "v2")), WIDGETS, "Equivalent", WIDGETS),
+        (rule(("events",), ("events.k8s.io",)), EVENTS, "Equivalent", NEWER_EVENTS),
+        (rule(("pods",), ("x.io",)), PODS, "Equivalent", None),
+    ],
+    ids=["older", "exact", "own first", "other group", "none"],
+)
+def test_equivalent(one, of, policy, found):
+    assert Rules([one], policy).version_for(asked(of)) == found
+
+
+def test_remembered_until_the_registry_changes(monkeypatch):
+    rules = Rules([rule(("widgets",), ("x.io",), ("v1",))])
+    assert rules.version_for(asked(WIDGETS)) is OLDER_WIDGETS
+    monkeypatch.setattr(CORE, "resources", {("x.io", "v2", "widgets"): WIDGETS})
+    assert rules.version_for(asked(WIDGETS)) is None
+
+
+TEAM_A = {"matchLabels": {"team": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("selector", "request_", "taken"),
+    [
+        ({}, asked(), True),
+        (TEAM_A, asked(), True),
+        ({"matchLabels": {"team": "b"}}, asked(), False),
+        ({"matchLabels": {"team": "b"}}, asked(NODES), True),
+        (TEAM_A, asked(NAMESPACES, obj={"metadata": {"labels": {"team": "a"}}}), True),
+        (TEAM_A, asked(NAMESPACES, obj={"metadata": {}}), False),
+        (TEAM_A, asked(NAMESPACES, "DELETE", old={"metadata": {"labels": {"team": "a"}}}), True),
     ],
 )
-def test_selectors(selectors: dict[str, Any], more: dict[str, Any], yes: bool) -> None:
-    assert (matched({"rules": [rule()]} | selectors, **more) is not None) is yes
+def test_namespace_selector(selector, request_, taken):
+    assert selects_namespace(selector, request_) is taken
+
+
+def test_namespace_that_is_not_there():
+    with pytest.raises(NotFound, match='namespaces "gone" not found'):
+        selects_namespace(TEAM_A, asked(namespace="gone"))
+
+
+@pytest.mark.parametrize(
+    ("obj", "old", "taken"),
+    [
+        ({"metadata": {"labels": {"team": "a"}}}, None, True),
+        ({"metadata": {}}, {"metadata": {"labels": {"team": "a"}}}, True),
+        ({"metadata": {}}, None, False),
+        ({}, None, False),
+        (None, None, False),
+    ],
+    ids=["new", "old", "none", "no metadata", "nothing"],
+)
+def test_object_selector(obj, old, taken):
+    assert selects_object(TEAM_A, asked(obj=obj, old=old)) is taken

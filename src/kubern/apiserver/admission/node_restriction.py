@@ -51,6 +51,9 @@ def check(attributes: Attributes) -> None:
 
 
 def _check_pod(attributes: Attributes, node: str) -> None:
+    if attributes.subresource == "eviction":
+        _check_eviction(attributes, node)
+        return
     pod = attributes.obj if attributes.operation == "CREATE" else attributes.old
     bound = ((pod or {}).get("spec") or {}).get("nodeName") == node
     if attributes.operation == "CREATE":
@@ -70,6 +73,12 @@ def _check_pod(attributes: Attributes, node: str) -> None:
         raise refused(attributes, f'node "{node}" can only update pod status for pods with spec.nodeName set to itself')
     elif _labels(attributes.obj) != _labels(attributes.old):
         raise refused(attributes, f'node "{node}" cannot update labels through pod status')
+
+
+def _check_eviction(attributes: Attributes, node: str) -> None:
+    pod = attributes.core.find_object("pods", attributes.namespace, attributes.name)
+    if pod is not None and (pod.get("spec") or {}).get("nodeName") != node:
+        raise refused(attributes, f'node "{node}" can only evict pods with spec.nodeName set to itself')
 
 
 def _check_mirror(attributes: Attributes, pod: Obj, node: str) -> None:
@@ -145,5 +154,5 @@ ADMISSION = Admission(
     ("CREATE", "UPDATE", "DELETE"),
     ("pods", "nodes", "leases.coordination.k8s.io", "csinodes.storage.k8s.io"),
     validate=check,
-    subresources=("", "status"),
+    subresources=("", "status", "eviction"),
 )

@@ -44,7 +44,7 @@ def check(attributes: Attributes) -> None:
         return
     denied: Objection | None = None
     for policy, bindings in bound:
-        matched = matched_resource(policy.spec.get("matchConstraints") or {}, attributes, "resourceRules")
+        matched = matched_resource(policy.spec.get("matchConstraints") or {}, attributes)
         for objection in _objections(attributes, policy, matched, bindings) if matched else ():
             if "Warn" in objection.actions and attributes.warnings is not None:
                 attributes.warnings.append(
@@ -83,9 +83,9 @@ def _objections(attributes: Attributes, policy: Compiled, matched: Resource, bin
 def _narrowed(source: Obj, attributes: Attributes) -> bool:
     """Say whether a binding's matchResources, which may have no rules, takes a request."""
     if source.get("resourceRules"):
-        return matched_resource(source, attributes, "resourceRules") is not None
+        return matched_resource(source, attributes) is not None
     everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*", "*/*"]}
-    return matched_resource({**source, "resourceRules": [everything]}, attributes, "resourceRules") is not None
+    return matched_resource({**source, "resourceRules": [everything]}, attributes) is not None
 
 
 def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[str, str]]:

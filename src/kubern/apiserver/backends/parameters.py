@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from kubern.base.clock import parse_time
 from kubern.base.errors import BadRequest, Cause, Invalid
+from kubern.base.json import Obj
 
 Query = Mapping[str, Sequence[str]]
 
@@ -113,6 +114,11 @@ class StreamParameters(NamedTuple):
     tty: bool
     command: tuple[str, ...]
 
+    def options(self, with_command: bool) -> Obj:
+        """The fields of the API's PodExecOptions, or of PodAttachOptions, which have no command."""
+        fields = self._asdict() | {"command": list(self.command)}
+        return fields if with_command else {key: value for key, value in fields.items() if key != "command"}
+
     @property
     def query(self) -> str:
         """The query that the kubelet gets: its names for the streams are older than the API's."""
@@ -130,10 +136,15 @@ def stream_parameters(query: Query) -> StreamParameters:
 
 def port_parameters(query: Query) -> str:
     """Read PodPortForwardOptions; returns the query that the kubelet gets. Raises `BadRequest`."""
+    return urlencode([("port", str(port)) for port in port_numbers(query)])
+
+
+def port_numbers(query: Query) -> list[int]:
+    """Read the ports of PodPortForwardOptions. Raises `BadRequest`."""
     ports = []
     for value in query.get("ports") or ():
         for text in value.split(","):
             port = number({"ports": [text]}, "ports")
             if port is not None:
-                ports.append(("port", str(port)))
-    return urlencode(ports)
+                ports.append(port)
+    return ports

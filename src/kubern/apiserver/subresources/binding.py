@@ -5,6 +5,8 @@ from __future__ import annotations
 import orjson
 
 from kubern.api.resource import Resource
+from kubern.apiserver.admission_chain import Kind
+from kubern.apiserver.admitting import admit
 from kubern.apiserver.answers import success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
@@ -31,8 +33,10 @@ async def serve(core: Core, call: Call) -> Answer:
         raise _invalid(call.info.name, Cause("FieldValueNotSupported", text, "target.kind"))
     if not target.get("name"):
         raise _invalid(call.info.name, Cause("FieldValueRequired", "Required value", "target.name"))
+    warnings: list[str] = []
+    await admit(core, call, binding, Kind("", "v1", "Binding"), options, warnings)
     await bind(core, call.namespace, call.info.name, binding, dry_run=options.dry_run)
-    return show(core, call, success({}) | {"code": 201}, 201)
+    return show(core, call, success({}) | {"code": 201}, 201, warnings)
 
 
 async def bind(core: Core, namespace: str, name: str, binding: Obj, *, dry_run: bool) -> None:

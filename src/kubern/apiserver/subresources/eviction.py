@@ -9,11 +9,13 @@ from __future__ import annotations
 import orjson
 
 from kubern.api.selectors import selects
+from kubern.apiserver.admission_chain import Kind
+from kubern.apiserver.admitting import admit
 from kubern.apiserver.answers import success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
-from kubern.apiserver.deletion import DeleteRequest, delete, parse
+from kubern.apiserver.deletion import DeleteRequest, delete_admitted, parse
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
@@ -32,6 +34,8 @@ async def serve(core: Core, call: Call) -> Answer:
     options = write_options(call.info, "CreateOptions")
     eviction = read_kind(core, call, "io.k8s.api.policy.v1.Eviction")
     check_path(eviction, call.resource, call.namespace, call.info.name)
+    warnings: list[str] = []
+    await admit(core, call, eviction, Kind("policy", "v1", "Eviction"), options, warnings)
     request = parse(eviction.get("deleteOptions") or {})
     request = request._replace(dry_run=request.dry_run or options.dry_run)
     pod = core.storage(call.resource).get(call.namespace, call.info.name)
@@ -43,8 +47,8 @@ async def serve(core: Core, call: Call) -> Answer:
             )
         if budgets and not _unhealthy_allowed(budgets[0].obj(), pod.obj()):
             await _count(core, budgets[0], call.info.name, request)
-    await delete(core, call, call.namespace, call.info.name, request)
-    return show(core, call, success({}) | {"code": 201}, 201)
+    await delete_admitted(core, call, call.namespace, call.info.name, request)
+    return show(core, call, success({}) | {"code": 201}, 201, warnings)
 
 
 def _free(pod: Obj) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
+from kubern.apiserver.admitting import admit_connection
 from kubern.apiserver.backends.kubelet import pod_exec
+from kubern.apiserver.backends.parameters import stream_parameters
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.http.contract import Answer
 
 
-def serve(core: Core, call: Call) -> Awaitable[Answer]:
+async def serve(core: Core, call: Call) -> Answer:
     """Answer GET and POST …/pods/<name>/exec."""
-    return pod_exec(core.backends, call.request, call.namespace, call.info.name, call.info.query)
+    query = call.info.query
+    await admit_connection(core, call, "PodExecOptions", stream_parameters(query).options(True))
+    return await pod_exec(core.backends, call.request, call.namespace, call.info.name, query)
 
 
 SUBRESOURCE = SubresourceHandler("exec", serve, ("pods",))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
+from kubern.apiserver.admitting import admit_connection
 from kubern.apiserver.backends.kubelet import pod_port_forward
+from kubern.apiserver.backends.parameters import port_numbers
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.http.contract import Answer
 
 
-def serve(core: Core, call: Call) -> Awaitable[Answer]:
+async def serve(core: Core, call: Call) -> Answer:
     """Answer GET and POST …/pods/<name>/portforward."""
-    return pod_port_forward(core.backends, call.request, call.namespace, call.info.name, call.info.query)
+    await admit_connection(core, call, "PodPortForwardOptions", {"ports": port_numbers(call.info.query)})
+    return await pod_port_forward(core.backends, call.request, call.namespace, call.info.name, call.info.query)
 
 
 SUBRESOURCE = SubresourceHandler("portforward", serve, ("pods",))

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from kubern.api.resource import Resource, ScalePaths
+from kubern.apiserver.admission_chain import Kind
 from kubern.apiserver.applying import apply, read_configuration
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
@@ -18,7 +19,7 @@ from kubern.apiserver.options import WriteOptions, write_options
 from kubern.apiserver.patching import APPLY_PATCH, parse_patch
 from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict
-from kubern.apiserver.strategy import main_strategy
+from kubern.apiserver.strategy import Strategy, View, main_strategy
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.writing import replace
 from kubern.base.errors import BadRequest, Cause
@@ -57,9 +58,20 @@ async def _write(core: Core, call: Call) -> Answer:
         _set(new, paths.replicas, (scale.get("spec") or {}).get("replicas") or 0)
         return new
 
-    written = await replace(core, call, transform, main_strategy(resource), options, [])
+    strategy, warnings = _strategy(resource, paths), list[str]()
+    written = await replace(core, call, transform, strategy, options, warnings)
     result = written.entry.obj() if written.entry else written.obj or {}
-    return show(core, call, scale_of(result, paths))
+    return show(core, call, scale_of(result, paths), 200, list(dict.fromkeys(warnings)))
+
+
+def _strategy(resource: Resource, paths: ScalePaths) -> Strategy:
+    """Return the strategy of the object's own path, but for admission, which sees a Scale."""
+
+    def take(scale: Obj, obj: Obj) -> None:
+        _set(obj, paths.replicas, (scale.get("spec") or {}).get("replicas") or 0)
+
+    view = View(Kind("autoscaling", "v1", "Scale"), lambda obj: scale_of(obj, paths), take)
+    return main_strategy(resource)._replace(subresource="scale", view=view)
 
 
 async def _apply(core: Core, call: Call, options: WriteOptions) -> Answer:
@@ -77,7 +89,7 @@ async def _apply(core: Core, call: Call, options: WriteOptions) -> Answer:
     config: Obj = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
     if (scale.get("spec") or {}).get("replicas") is not None:
         _set(config, paths.replicas, scale["spec"]["replicas"])
-    written = await apply(core, call, config, main_strategy(resource), options, [])
+    written = await apply(core, call, config, _strategy(resource, paths), options, [])
     result = written.entry.obj() if written.entry else written.obj or {}
     return show(core, call, scale_of(result, paths))
 

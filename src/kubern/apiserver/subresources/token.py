@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kubern.apiserver.admission.node_restriction import check_token
+from kubern.apiserver.admission_chain import Kind
+from kubern.apiserver.admitting import admit
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
@@ -19,13 +21,15 @@ SHORTEST, LONGEST = 600, 2**32
 KINDS = {("v1", "Pod"): "pods", ("v1", "Secret"): "secrets", ("v1", "Node"): "nodes"}
 
 
-def serve(core: Core, call: Call) -> Answer:
+async def serve(core: Core, call: Call) -> Answer:
     """Answer with the token. Raises `Invalid`, `NotFound` for a missing bound object, `Conflict` for another's uid."""
-    write_options(call.info, "CreateOptions")
+    options = write_options(call.info, "CreateOptions")
     issuer = core.security.issuer
     if issuer is None:
         raise NotFound("the server could not find the requested resource")
     asked = read_kind(core, call, "io.k8s.api.authentication.v1.TokenRequest")
+    warnings: list[str] = []
+    await admit(core, call, asked, Kind("authentication.k8s.io", "v1", "TokenRequest"), options, warnings)
     spec = dict(asked.get("spec") or {})
     seconds = spec.get("expirationSeconds") or 3600
     _check_seconds(seconds)
@@ -45,7 +49,7 @@ def serve(core: Core, call: Call) -> Answer:
     metadata = {"name": call.info.name, "namespace": call.namespace, "creationTimestamp": rfc3339(core.clock.now())}
     status = {"token": issued.token, "expirationTimestamp": rfc3339(issued.expiration)}
     answer = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": metadata}
-    return show(core, call, answer | {"spec": spec, "status": status}, 201)
+    return show(core, call, answer | {"spec": spec, "status": status}, 201, warnings)
 
 
 def _check_seconds(seconds: int) -> None:

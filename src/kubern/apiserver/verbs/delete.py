@@ -27,14 +27,16 @@ RETURNS_OBJECT = frozenset(
 
 async def serve(core: Core, call: Call) -> Answer:
     """Delete the object, or mark it for deletion. Raises `NotFound`, `Conflict`, `Invalid`."""
-    deleted = await delete(core, call, call.namespace, call.info.name, parse(delete_options(call.request, call.info)))
+    warnings: list[str] = []
+    request = parse(delete_options(call.request, call.info))
+    deleted = await delete(core, call, call.namespace, call.info.name, request, warnings)
     resource = call.resource
     if deleted.gone and not (resource.group == "" and resource.plural in RETURNS_OBJECT):
         details = {"name": call.info.name, "kind": resource.plural, "uid": deleted.entry.obj()["metadata"]["uid"]}
         if resource.group:
             details["group"] = resource.group
-        return show(core, call, success(details))
-    return present(core, call, deleted.entry)
+        return show(core, call, success(details), 200, warnings)
+    return present(core, call, deleted.entry, 200, warnings)
 
 
 VERB = Verb("delete", serve)

@@ -29,16 +29,21 @@ async def serve(core: Core, call: Call) -> Answer:
     match = matcher(call.resource, options)
     chosen = [e for e in core.storage(call.resource).cache.select(call.namespace) if match is None or match(e)]
     deleted: list[Entry] = []
+    warnings: list[str] = []
     for start in range(0, len(chosen), TOGETHER):
-        found = await asyncio.gather(*(_one(core, call, entry, request) for entry in chosen[start : start + TOGETHER]))
+        found = await asyncio.gather(
+            *(_one(core, call, entry, request, warnings) for entry in chosen[start : start + TOGETHER])
+        )
         deleted += [entry for entry in found if entry is not None]
     media = media_of(core, call)
-    return body_response(200, form_of(core, call, media).encode_list(deleted, ListMeta(core.feed.revision)), media)
+    return body_response(
+        200, form_of(core, call, media).encode_list(deleted, ListMeta(core.feed.revision)), media, warnings
+    )
 
 
-async def _one(core: Core, call: Call, entry: Entry, request: DeleteRequest) -> Entry | None:
+async def _one(core: Core, call: Call, entry: Entry, request: DeleteRequest, warnings: list[str]) -> Entry | None:
     try:
-        return (await delete(core, call, entry.namespace, entry.name, request)).entry
+        return (await delete(core, call, entry.namespace, entry.name, request, warnings)).entry
     except NotFound:
         return None  # somebody else was faster
 

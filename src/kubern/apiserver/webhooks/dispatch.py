@@ -1,0 +1,237 @@
+"""Asking the admission webhooks that a request concerns: mutating ones after each other, validating ones at the same time.
+
+Called by the two admission plug-ins. What always holds: an object changed by a webhook is decoded, pruned and defaulted anew before
+anybody else sees it, and configurations of admission themselves are never asked about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import NamedTuple
+
+import orjson
+
+from kubern.api import schema
+from kubern.api.resource import Resource
+from kubern.api.schema import NotDecodable
+from kubern.api.schema.json_patch import apply_json_patch
+from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed
+from kubern.apiserver.admission_chain import Attributes, Reinvocation, refused
+from kubern.apiserver.admission_request import admission_request
+from kubern.apiserver.conversion import to_served, to_stored
+from kubern.apiserver.matching import EXEMPT, selects_namespace, selects_object
+from kubern.apiserver.metadata import random_uid
+from kubern.apiserver.webhooks.caller import WebhookFailed
+from kubern.apiserver.webhooks.conditions import ConditionFailed
+from kubern.apiserver.webhooks.configurations import Hook
+from kubern.apiserver.webhooks.review import (
+    GROUP,
+    BadReview,
+    Shown,
+    Verdict,
+    denial,
+    no_dry_run,
+    review_request,
+    verdict_of,
+    version_of,
+)  # fmt: skip
+from kubern.base.errors import InternalError
+from kubern.base.json import Obj
+
+_log = logging.getLogger(__name__)
+_NOTES = "webhooks"
+_WITHOUT_EFFECTS = ("None", "NoneOnDryRun")
+
+
+class Asked(NamedTuple):
+    """A webhook that a request concerns, and the version in which it wants to see it."""
+
+    hook: Hook
+    resource: Resource
+
+
+def mutate(attributes: Attributes) -> Awaitable[None] | None:
+    """Let the mutating webhooks change the object. Raises their refusals."""
+    hooks = attributes.core.mutating.hooks
+    if not hooks or attributes.resource.group_resource in EXEMPT:
+        return None
+    return _mutate(attributes)
+
+
+def validate(attributes: Attributes) -> Awaitable[None] | None:
+    """Let the validating webhooks look at the final object. Raises the refusal of the first of them that refuses."""
+    hooks = attributes.core.validating.hooks
+    if not hooks or attributes.resource.group_resource in EXEMPT:
+        return None
+    chosen = [asked for hook in hooks if (asked := _concerned(hook, attributes))]
+    return _validate(chosen, attributes) if chosen else None
+
+
+def _concerned(hook: Hook, attributes: Attributes) -> Asked | None:
+    """Return how a webhook is to be asked about a request, None when it is not. Raises `Forbidden` for conditions that fail."""
+    resource = hook.rules.version_for(attributes)
+    if resource is None:
+        return None
+    if not selects_namespace(hook.namespace_selector, attributes):
+        return None
+    if not selects_object(hook.object_selector, attributes):
+        return None
+    if hook.conditions and not _conditions_met(hook, resource, attributes):
+        return None
+    return Asked(hook, resource)
+
+
+def _conditions_met(hook: Hook, resource: Resource, attributes: Attributes) -> bool:
+    shown = _shown(resource, attributes)
+    request = admission_request(attributes, resource)
+    try:
+        return hook.conditions.met({"object": shown.obj, "oldObject": shown.old, "request": request})
+    except ConditionFailed as error:
+        if hook.fails_open:
+            _log.warning("match conditions failed, failing open", extra={"webhook": hook.name, "error": str(error)})
+            return False
+        raise refused(attributes, str(error)) from error
+
+
+class _Pass(NamedTuple):
+    """What reinvocation is about: which webhooks may be asked again, and which have to be."""
+
+    eligible: set[str]
+    due: set[str]
+
+
+async def _mutate(attributes: Attributes) -> None:
+    reinvocation = attributes.reinvocation or Reinvocation()
+    state: _Pass = reinvocation.notes.setdefault(_NOTES, _Pass(set(), set()))
+    if reinvocation.second and reinvocation.notes.get("output") != attributes.obj:
+        _make_due(state)  # plug-ins of our own have changed the object since
+    for hook in attributes.core.mutating.hooks:
+        if reinvocation.second and hook.id not in state.due:
+            continue
+        asked = _concerned(hook, attributes)
+        if asked is None:
+            continue
+        if await _mutate_by(asked, attributes):
+            _make_due(state)
+            reinvocation.wanted = True
+        if hook.again:
+            state.eligible.add(hook.id)
+    if attributes.obj is not None:
+        reinvocation.notes["output"] = orjson.loads(orjson.dumps(attributes.obj))
+
+
+def _make_due(state: _Pass) -> None:
+    state.due.update(state.eligible)
+    state.eligible.clear()
+
+
+async def _mutate_by(asked: Asked, attributes: Attributes) -> bool:
+    """Ask one webhook and apply its patch; returns whether it changed the object."""
+    shown = _shown(asked.resource, attributes)
+    verdict = await _verdict(asked.hook, shown, attributes, mutating=True)
+    if verdict is None or verdict.patch is None:
+        return False
+    if shown.obj is None or attributes.obj is None:
+        name = asked.hook.name
+        raise _internal(
+            f'admission webhook "{name}" attempted to modify the object, which is not supported for this operation'
+        )
+    before = orjson.dumps(attributes.obj)
+    try:
+        patched = apply_json_patch(shown.obj, verdict.patch)
+    except PatchFailed as error:
+        raise _internal(error.detail) from error
+    except MalformedPatch as error:
+        raise _internal(str(error)) from error
+    if not isinstance(patched, dict) or not isinstance(patched.get("metadata", {}), dict):
+        raise _internal("the patched object is not an object")
+    new: Obj = orjson.loads(orjson.dumps(patched))
+    _settle(attributes, asked.resource, new)
+    attributes.obj.clear()
+    attributes.obj.update(new)
+    return bool(orjson.loads(before) != attributes.obj)
+
+
+def _settle(attributes: Attributes, resource: Resource, obj: Obj) -> None:
+    """Decode, prune and default a patched object again, and bring it into its stored form. Raises `InternalError`."""
+    core = attributes.core
+    try:
+        if attributes.kind is not None:
+            definition = core.schemas.definitions.by_kind.get(attributes.kind)
+            if definition:
+                schema.settle(core.schemas[definition], obj, attributes.kind.kind, attributes.kind.version, "Ignore")
+            return
+        decoder = resource.structural or core.schemas[resource.schema]
+        schema.settle(decoder, obj, resource.kind, resource.version, "Ignore")
+    except NotDecodable as error:
+        raise _internal(str(error)) from error
+    if resource.stored:
+        to_stored(obj, resource, core.storage(resource).resource)
+    resource.default(obj)
+
+
+async def _validate(chosen: list[Asked], attributes: Attributes) -> None:
+    calls = [_validate_by(asked, attributes) for asked in chosen]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if result is not None:
+            raise result
+
+
+async def _validate_by(asked: Asked, attributes: Attributes) -> None:
+    await _verdict(asked.hook, _shown(asked.resource, attributes), attributes, mutating=False)
+
+
+async def _verdict(hook: Hook, shown: Shown, attributes: Attributes, *, mutating: bool) -> Verdict | None:
+    """Ask one webhook; None when it could not be asked and fails open. Raises its denial, `InternalError` when it fails closed."""
+    if attributes.dry_run and hook.side_effects not in _WITHOUT_EFFECTS:
+        raise no_dry_run(hook.name)
+    uid = random_uid(attributes.core.rng)
+    try:
+        version = version_of(hook.versions)
+        review: Obj = {"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}"}
+        review["request"] = review_request(attributes, shown, uid)
+        answer = await attributes.core.webhooks.post(hook.client, review, hook.seconds)
+        verdict = verdict_of(answer, version, uid, mutating=mutating)
+    except (WebhookFailed, BadReview) as error:
+        _fail(hook, error)
+        return None
+    told = attributes.warnings
+    if told is not None:
+        told.extend(text for text in verdict.warnings if text not in told)
+    if not verdict.allowed:
+        raise denial(hook.name, verdict.status)
+    return verdict
+
+
+def _fail(hook: Hook, error: WebhookFailed | BadReview) -> None:
+    """Log why a webhook has no say; raise `InternalError` unless it fails open."""
+    what = "failed to call webhook" if isinstance(error, WebhookFailed) else "received invalid webhook response"
+    if isinstance(error, BadReview) and str(error).startswith("could not create"):
+        what = ""
+    text = f'failed calling webhook "{hook.name}": ' + (f"{what}: {error}" if what else str(error))
+    _log.warning("%s", text, extra={"configuration": hook.configuration, "fails_open": hook.fails_open})
+    if not hook.fails_open:
+        raise _internal(text) from error
+
+
+def _internal(text: str) -> InternalError:
+    return InternalError(f"Internal error occurred: {text}")
+
+
+def _shown(resource: Resource, attributes: Attributes) -> Shown:
+    """Return the objects of a request in the version that a webhook asks for; they are copies where they differ."""
+    if attributes.kind is not None or not resource.stored:
+        return Shown(resource, attributes.obj, attributes.old)
+    convert = to_served(attributes.core.storage(resource).resource, resource)
+    return Shown(resource, _converted(convert, attributes.obj), _converted(convert, attributes.old))
+
+
+def _converted(convert: object, obj: Obj | None) -> Obj | None:
+    if obj is None:
+        return None
+    assert callable(convert)
+    result: Obj = convert(orjson.loads(orjson.dumps(obj)))
+    return result
