@@ -25,7 +25,7 @@ POLICIES = resource("admissionregistration.k8s.io", "v1", "validatingadmissionpo
 SERVED = (PODS, NODES, NAMESPACES, *SCALERS.versions(), POLICIES)
 CORE: Any = SimpleNamespace(
     resources={(r.group, r.version, r.plural): r for r in SERVED},
-    namespace=lambda name: SimpleNamespace(labels={"team": name}) if name != "gone" else None,
+    namespace=lambda name: SimpleNamespace(labels={"team": name}),
 )
 
 
@@ -91,7 +91,6 @@ LABELLED = {"metadata": {"labels": {"team": "a", "app": "x"}}}
         ({"namespaceSelector": {"matchLabels": {"team": "b"}}}, {"of": NODES}, True),
         ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"of": NAMESPACES, "obj": LABELLED}, True),
         ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"of": NAMESPACES}, False),
-        ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"namespace": "gone"}, False),
         ({"objectSelector": {"matchLabels": {"app": "x"}}}, {}, False),
         ({"objectSelector": {"matchLabels": {"app": "x"}}}, {"obj": LABELLED}, True),
         ({"objectSelector": {"matchLabels": {"app": "x"}}}, {"obj": None, "old": LABELLED}, True),

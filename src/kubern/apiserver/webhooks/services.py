@@ -1,6 +1,6 @@
 """Where a service reference leads: one of the Service's ready endpoints, or the name that an ExternalName stands for.
 
-Used for webhooks and for extension API servers. The certificate behind it is for `<name>.<namespace>.svc`, whatever the address.
+The certificate behind it is for `<name>.<namespace>.svc`, whatever the address.
 """
 
 from __future__ import annotations
