@@ -10,6 +10,8 @@ from kubern.apiserver.authz.bootstrap import objects as default_roles
 from kubern.apiserver.authz.bootstrap import reconciled
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
+from kubern.apiserver.flow.objects import GROUP as FLOW
+from kubern.apiserver.flow.objects import flow_schemas, priority_levels
 from kubern.apiserver.identity import LOOPBACK
 from kubern.apiserver.options import WriteOptions
 from kubern.apiserver.request_info import RequestInfo
@@ -33,13 +35,15 @@ PRIORITY_CLASSES = (
 
 
 async def bootstrap(core: Core) -> None:
-    """Create what is missing: namespaces, priority classes, the `kubernetes` Service and its endpoints."""
+    """Create what is missing: namespaces, priority classes, roles, flow schemas, the `kubernetes` Service and its endpoints."""
     for name in NAMESPACES:
         await ensure(core, "", "v1", "namespaces", {"metadata": {"name": name}})
     for name, value, description in PRIORITY_CLASSES:
         obj = {"metadata": {"name": name}, "value": value, "description": description}
         await ensure(core, "scheduling.k8s.io", "v1", "priorityclasses", obj)
     await _roles(core)
+    for plural, objects in (("prioritylevelconfigurations", priority_levels()), ("flowschemas", flow_schemas())):
+        await asyncio.gather(*(ensure(core, FLOW, "v1", plural, obj) for obj in objects))
     await _kubernetes_service(core)
 
 

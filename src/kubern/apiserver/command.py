@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,6 +15,7 @@ import uvloop
 
 from kubern.api.resources import load
 from kubern.apiserver.config import Config
+from kubern.apiserver.options import parse_seconds
 from kubern.apiserver.server import ApiServer
 from kubern.base.clock import SystemClock
 from kubern.http.server import bound_socket, serve
@@ -23,7 +23,6 @@ from kubern.http.tls import ServerTls
 from kubern.store.embedded import EmbeddedStore
 
 _log = logging.getLogger(__name__)
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class Listen(NamedTuple):
@@ -107,7 +106,4 @@ def parse_claims(pairs: Iterable[str]) -> dict[str, str]:
 
 def parse_duration(text: str) -> int:
     """Read a Go duration such as `1h0m0s` and return whole seconds. Raises `ValueError`."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"not a duration: {text!r}")
-    return int(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    return int(parse_seconds(text))

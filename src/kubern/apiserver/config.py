@@ -35,6 +35,13 @@ class Config:
     oidc: OidcSettings | None = None
     disable_admission_plugins: frozenset[str] = frozenset()
 
+    enable_priority_and_fairness: bool = True
+    max_requests_inflight: int = 400
+    max_mutating_requests_inflight: int = 200
+    """The sum of the two is what priority and fairness divides among its levels."""
+    request_timeout: float = 60.0
+    """Seconds that a request may take unless it is long-running."""
+
     @property
     def audiences(self) -> tuple[str, ...]:
         """The audiences that a token must be for; the issuer when none are set."""

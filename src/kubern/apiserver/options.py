@@ -5,6 +5,7 @@ What always holds: an option that is not understood is refused, never ignored.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from kubern.apiserver.request_info import RequestInfo
@@ -179,3 +180,17 @@ def _integer(info: RequestInfo, key: str) -> int:
         return int(text)
     except ValueError as error:
         raise BadRequest(f'unable to decode query parameter "{key}": "{text}" is not an integer') from error
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+def parse_seconds(text: str) -> float:
+    """Read a Go duration such as `1h0m0.5s` and return seconds. Raises `ValueError`."""
+    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
+    parts = re.findall(r"(\d+\.?\d*|\.\d+)(ms|us|µs|ns|h|m|s)", rest, re.ASCII)
+    if rest == "0":
+        return 0.0
+    if not parts or "".join(number + unit for number, unit in parts) != rest:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return sign * sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -1,7 +1,7 @@
-"""From a request to its answer: path → who → may they → which verb or subresource; errors become `Status` here and nowhere else.
+"""From a request and its user to the answer: may they → which verb, subresource or path.
 
-`Pipeline.handle` is the `kubern.http` handler of the apiserver, over HTTPS and in-process alike. What always holds: an answer
-that has nothing to wait for is given synchronously, without a task.
+Called by `edge.Edge`, where errors become answers. What always holds: an answer that has nothing to wait for is given
+synchronously, without a task.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from kubern.api.resource import Resource
-from kubern.apiserver.answers import JSON, Media, error_response, text_response
+from kubern.apiserver.answers import text_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
-from kubern.apiserver.identity import Authenticator, Decision, User
+from kubern.apiserver.identity import Decision, User
 from kubern.apiserver.presenting import media_of
 from kubern.apiserver.refusal import forbidden
-from kubern.apiserver.request_info import RequestInfo, parse_request
+from kubern.apiserver.request_info import RequestInfo
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
-from kubern.base.errors import InternalError, MethodNotAllowed, NotFound, StatusError, Unauthorized
-from kubern.http.contract import Answer, Request, Response
+from kubern.base.errors import MethodNotAllowed, NotFound
+from kubern.http.contract import Answer, Request
 
 _log = logging.getLogger(__name__)
 
@@ -62,18 +62,16 @@ class Routes:
 
 
 class Pipeline:
-    """The apiserver's handler."""
+    """Authorizes requests and hands them to what answers them."""
 
     def __init__(
         self,
         core: Core,
-        authenticate: Authenticator,
         routes: Routes,
         verbs: Iterable[Verb],
         subresources: Iterable[SubresourceHandler],
     ) -> None:
         self._core = core
-        self._authenticate = authenticate
         self._routes = routes
         self._verbs: Mapping[str, Verb] = {verb.name: verb for verb in verbs}
         self._subresources: dict[tuple[str, str], SubresourceHandler] = {}
@@ -81,38 +79,8 @@ class Pipeline:
             for resource in handler.resources or ("",):
                 self._subresources[resource, handler.name] = handler
 
-    def handle(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer a request; never raises."""
-        try:
-            answer = self._begin(request)
-        except StatusError as error:
-            return self._refuse(request, error)
-        except Exception as error:  # noqa: BLE001  the edge: a defect answers 500 and is logged
-            return self._broken(request, error)
-        return self._finish(request, answer) if inspect.isawaitable(answer) else answer
-
-    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> Answer:
-        try:
-            return await answer
-        except StatusError as error:
-            return self._refuse(request, error)
-        except Exception as error:  # noqa: BLE001  the edge: a defect answers 500 and is logged
-            return self._broken(request, error)
-
-    def _begin(self, request: Request) -> Answer | Awaitable[Answer]:
-        user = self._authenticate(request)
-        info = parse_request(request.method, request.path, request.query)
-        if inspect.isawaitable(user):
-            return self._authenticated_later(request, info, user)
-        return self._authenticated(request, info, user)
-
-    async def _authenticated_later(self, request: Request, info: RequestInfo, user: Awaitable[User | None]) -> Answer:
-        answer = self._authenticated(request, info, await user)
-        return await answer if inspect.isawaitable(answer) else answer
-
-    def _authenticated(self, request: Request, info: RequestInfo, user: User | None) -> Answer | Awaitable[Answer]:
-        if user is None:
-            raise Unauthorized("Unauthorized")
+    def answer(self, request: Request, info: RequestInfo, user: User) -> Answer | Awaitable[Answer]:
+        """Answer a request of a known user. Raises `StatusError`s, also from what it returns."""
         decision = self._core.authorizer(user, info)
         if inspect.isawaitable(decision):
             return self._authorized_later(request, info, user, decision)
@@ -173,19 +141,6 @@ class Pipeline:
         if call.info.verb not in call.resource.verbs:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         return handler.serve(self._core, call)
-
-    def _refuse(self, request: Request, error: StatusError) -> Response:
-        return error_response(error, self._media(request))
-
-    def _broken(self, request: Request, error: Exception) -> Response:
-        _log.error("request failed", exc_info=error, extra={"method": request.method, "path": request.path})
-        return error_response(InternalError(f"Internal error occurred: {error}"), self._media(request))
-
-    def _media(self, request: Request) -> Media:
-        try:
-            return self._core.negotiator.choose(request.headers.get("accept", ""))._replace(transform="")
-        except StatusError:
-            return JSON
 
 
 def _check_shape(resource: Resource, info: RequestInfo) -> None:

@@ -21,7 +21,10 @@ from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
 from kubern.apiserver.customresources import CustomResources
 from kubern.apiserver.discovery import Discovery
+from kubern.apiserver.edge import Edge
+from kubern.apiserver.flow.limits import limits_of
 from kubern.apiserver.health import Health
+from kubern.apiserver.meters import Meters
 from kubern.apiserver.openapi import Documents
 from kubern.apiserver.openid import install_openid
 from kubern.apiserver.pipeline import Pipeline, Routes
@@ -64,12 +67,15 @@ class ApiServer:
         self.routes.add("/", lambda request, info: object_response(200, {"paths": ["/", *self.routes.paths()[1:]]}))
         pipeline = Pipeline(
             self.core,
-            self.core.security.authenticate,
             self.routes,
             scan(verbs, "VERB", Verb),
             [*scan(subresources, "SUBRESOURCE", SubresourceHandler), *reviewers()],
         )
-        self.handler: Handler = pipeline.handle
+        limits = limits_of(self.core)
+        self._flow = limits.flow
+        meters = Meters(self.core, limits.flow)
+        meters.install(self.routes)
+        self.handler: Handler = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters).handle
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -81,6 +87,8 @@ class ApiServer:
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
         self._tasks.append(loop.create_task(self._custom.run(), name="custom resources"))
+        if self._flow:
+            self._tasks.append(loop.create_task(self._flow.run(), name="seats of priority levels"))
         if self.core.security.oidc_keys:
             self._tasks.append(loop.create_task(self.core.security.oidc_keys.run(), name="OpenID Connect keys"))
         self._health.started = True

@@ -63,6 +63,14 @@ def run(
     disable_admission_plugins: Annotated[
         str, typer.Option(help="Admission plug-ins to leave out, comma-separated.")
     ] = "",
+    enable_priority_and_fairness: Annotated[
+        bool, typer.Option(help="Queue requests fairly by FlowSchema; otherwise only limit those in flight.")
+    ] = True,
+    max_requests_inflight: Annotated[int, typer.Option(help="Reading requests at one time; 0: no limit.")] = 400,
+    max_mutating_requests_inflight: Annotated[
+        int, typer.Option(help="Changing requests at one time; 0: no limit. With priority and fairness: the sum.")
+    ] = 200,
+    request_timeout: Annotated[str, typer.Option(help="How long a request may take, e.g. 1m0s.")] = "1m0s",
 ) -> None:
     """Serve the Kubernetes API over HTTPS."""
     from kubern.apiserver.authn.oidc import OidcSettings
@@ -109,6 +117,10 @@ def run(
             kubelet_client_certificate=kubelet_client_certificate,
             kubelet_client_key=kubelet_client_key,
             kubelet_certificate_authority=kubelet_certificate_authority,
+            enable_priority_and_fairness=enable_priority_and_fairness,
+            max_requests_inflight=max_requests_inflight,
+            max_mutating_requests_inflight=max_mutating_requests_inflight,
+            request_timeout=float(parse_duration(request_timeout)),
             disable_admission_plugins=frozenset(filter(None, disable_admission_plugins.split(","))),
         )
         run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir))

@@ -1,0 +1,202 @@
+"""What the apiserver counts, and `/metrics`, which shows it under upstream's names.
+
+`edge.Edge` counts requests here; the other numbers are read where they are when somebody scrapes. What always holds: the labels of a series
+come from the resources served and from a fixed list of verbs, so that no client can make series without end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kubern.apiserver.health import VERSION
+from kubern.apiserver.pipeline import Routes
+from kubern.apiserver.request_info import RequestInfo
+from kubern.base.metrics import CONTENT_TYPE, Family, Histogram, expose, process_families
+from kubern.http.contract import Answer, Request, Response
+
+if TYPE_CHECKING:
+    from kubern.apiserver.core import Core
+    from kubern.apiserver.flow.control import FlowControl
+
+_SECONDS = (
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0,
+    45.0, 60.0,
+)  # fmt: skip
+_SIZES = tuple(1000.0 * 10**i for i in range(7))
+_VERBS = {
+    "get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH",
+    "delete": "DELETE", "deletecollection": "DELETECOLLECTION", "post": "POST", "put": "PUT", "head": "GET",
+}  # fmt: skip
+_LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
+_CONNECTING = frozenset(("attach", "exec", "portforward", "proxy"))
+Target = tuple[str, str, str, str, str, str]
+
+
+class _Series:
+    """The requests of one target."""
+
+    __slots__ = ("codes", "dry", "seconds", "sizes")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.dry: dict[int, int] = {}
+        self.seconds = Histogram(_SECONDS)
+        self.sizes = Histogram(_SIZES)
+
+
+class Meters:
+    """The numbers of one apiserver."""
+
+    def __init__(self, core: Core, flow: FlowControl | None) -> None:
+        self._core = core
+        self._series: dict[Target, _Series] = {}
+        self._seen: dict[tuple[str, str, str, str, str, bool, bool], _Series] = {}
+        self.running = {"mutating": 0, "readOnly": 0}
+        """Requests that are being answered and wait for something."""
+        self.long_running: dict[Target, int] = {}
+        self._flow = flow
+        self._started = core.clock.now().timestamp()
+
+    def install(self, routes: Routes) -> None:
+        """Serve `/metrics`."""
+        routes.add("/metrics", self._serve)
+
+    def done(self, info: RequestInfo, status: int, size: int, seconds: float) -> None:
+        """Count a request that was answered; `seconds` from its arrival."""
+        key = (
+            info.verb, info.group, info.version, info.resource, info.subresource, bool(info.namespace), bool(info.name),
+        )  # fmt: skip
+        series = self._seen.get(key)
+        if series is None:
+            series = self._find(info, key)
+        codes = series.dry if "dryRun" in info.query else series.codes
+        codes[status] = codes.get(status, 0) + 1
+        series.seconds.observe(seconds)
+        series.sizes.observe(size)
+
+    def _find(self, info: RequestInfo, key: tuple[str, str, str, str, str, bool, bool]) -> _Series:
+        target = self.target(info)
+        series = self._series.get(target)
+        if series is None:
+            series = self._series[target] = _Series()
+        if len(self._seen) < 4096:
+            self._seen[key] = series
+        return series
+
+    def target(self, info: RequestInfo) -> Target:
+        """Return what a request is counted under."""
+        verb = _VERBS.get(info.verb, "other")
+        if not info.is_resource:
+            return verb, "", "", "", "", ""
+        resource = self._core.resources.get((info.group, info.version, info.resource))
+        if resource is None:
+            return "other", "", "", "", "", ""
+        subresource = info.subresource
+        if subresource and not any(declared.name == subresource for declared in resource.subresources):
+            return "other", "", "", "", "", ""
+        if subresource in _CONNECTING:
+            verb = "CONNECT"
+        scope = "resource" if info.name or info.verb == "create" else "namespace" if info.namespace else "cluster"
+        return verb, info.group, info.version, info.resource, subresource, scope
+
+    def _serve(self, request: Request, info: RequestInfo) -> Answer:
+        text = expose(self.families())
+        return Response(200, (("content-type", CONTENT_TYPE),), text.encode(), True)
+
+    def families(self) -> Iterator[Family]:
+        """Yield every metric, as it stands."""
+        yield from self._requests()
+        yield Family(
+            "apiserver_current_inflight_requests", "gauge",
+            "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
+            ("request_kind",), {(kind,): count for kind, count in self.running.items()},
+        )  # fmt: skip
+        yield Family(
+            "apiserver_longrunning_requests", "gauge",
+            "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and "
+            "component. Not all requests are tracked this way.",
+            (*_LABELS, "component"), {(*key, "apiserver"): count for key, count in self.long_running.items()},
+        )  # fmt: skip
+        yield from self._storage()
+        if self._flow:
+            yield from _flow(self._flow)
+        build = {
+            "major": VERSION["major"], "minor": VERSION["minor"], "git_version": VERSION["gitVersion"],
+            "platform": VERSION["platform"], "compiler": VERSION["compiler"],
+        }  # fmt: skip
+        yield Family(
+            "kubernetes_build_info", "gauge", "A metric with a constant '1' value labeled by what was built.",
+            tuple(build), {tuple(build.values()): 1},
+        )  # fmt: skip
+        yield from process_families(self._started)
+
+    def _requests(self) -> Iterator[Family]:
+        counts: dict[tuple[str, ...], float] = {}
+        for target, series in self._series.items():
+            for dry, codes in (("", series.codes), ("All", series.dry)):
+                for code, count in codes.items():
+                    counts[(*target, "apiserver", dry, str(code))] = count
+        yield Family(
+            "apiserver_request_total", "counter",
+            "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, "
+            "and HTTP response code.",
+            (*_LABELS, "component", "dry_run", "code"), counts,
+        )  # fmt: skip
+        yield Family(
+            "apiserver_request_duration_seconds", "histogram",
+            "Response latency distribution in seconds for each verb, group, version, resource, subresource, scope and component.",
+            (*_LABELS, "component"), {(*key, "apiserver"): found.seconds for key, found in self._series.items()},
+        )  # fmt: skip
+        yield Family(
+            "apiserver_response_sizes", "histogram",
+            "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
+            (*_LABELS, "component"), {(*key, "apiserver"): found.sizes for key, found in self._series.items()},
+        )  # fmt: skip
+
+    def _storage(self) -> Iterator[Family]:
+        stored: dict[tuple[str, ...], float] = {}
+        for resource in self._core.resources.values():
+            if resource.stored:
+                stored[resource.group, resource.plural] = len(self._core.storage(resource).cache.entries)
+        yield Family(
+            "apiserver_resource_objects", "gauge", "Number of stored objects at the time of last check split by kind.",
+            ("group", "resource"), stored,
+        )  # fmt: skip
+        yield Family(
+            "apiserver_storage_objects", "gauge", "Number of stored objects at the time of last check split by kind.",
+            ("resource",), {(f"{plural}.{group}" if group else plural,): n for (group, plural), n in stored.items()},
+        )  # fmt: skip
+
+
+def _flow(flow: FlowControl) -> Iterator[Family]:
+    levels = flow.levels
+    by_level = ("priority_level",)
+    by_schema = ("priority_level", "flow_schema")
+    prefix = "apiserver_flowcontrol"
+    yield Family(
+        f"{prefix}_dispatched_requests_total", "counter", "Number of requests executed by API Priority and Fairness subsystem.",
+        by_schema, {(name, schema): n for name, level in levels.items() for schema, n in level.dispatched.items()},
+    )  # fmt: skip
+    yield Family(
+        f"{prefix}_rejected_requests_total", "counter", "Number of requests rejected by API Priority and Fairness subsystem.",
+        (*by_schema, "reason"),
+        {(name, *key): n for name, level in levels.items() for key, n in level.rejected.items()},
+    )  # fmt: skip
+    for name, text, values in (
+        ("current_inqueue_seats", "Number of seats currently pending in queues.",
+         {n: level.queues.waiting_seats for n, level in levels.items()}),
+        ("current_executing_seats", "Concurrency (number of seats) occupied by the currently executing requests.",
+         {n: level.queues.in_use for n, level in levels.items()}),
+        ("nominal_limit_seats", "Nominal number of execution seats configured for each priority level.",
+         {n: level.limits.nominal for n, level in levels.items()}),
+        ("lower_limit_seats", "Configured lower bound on number of execution seats available to each priority level.",
+         {n: level.limits.least for n, level in levels.items()}),
+        ("upper_limit_seats", "Configured upper bound on number of execution seats available to each priority level.",
+         {n: level.limits.most for n, level in levels.items()}),
+        ("current_limit_seats", "Current derived number of execution seats available to each priority level.",
+         {n: level.queues.seats for n, level in levels.items()}),
+    ):  # fmt: skip
+        series: dict[tuple[str, ...], float] = {(level,): float(math.floor(value)) for level, value in values.items()}
+        yield Family(f"{prefix}_{name}", "gauge", text, by_level, series)
