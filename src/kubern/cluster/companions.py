@@ -32,7 +32,7 @@ SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
 
 
 class Companions:
-    """Starts them as tasks. `client_as` gives a client for a component's user, `root_ca` (PEM) is what pods trust."""
+    """Starts them as tasks. `client_as` gives a client for a component's user, `options` are the controllers'."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class Companions:
         clock: Clock,
         client_as: Callable[[str], ApiClient],
         informers: Informers,
-        root_ca: str,
+        options: Options,
     ) -> None:
         self._settings = settings
         self._namespace = namespace
         self._clock = clock
         self._client_as = client_as
         self._informers = informers
-        self._options = Options(cluster_cidr=settings.pod_cidr, root_ca=root_ca)
+        self._options = options
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start all that the cluster's settings ask for."""

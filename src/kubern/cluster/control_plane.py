@@ -32,6 +32,9 @@ from kubern.cluster.namespaces import NetworkNamespace
 from kubern.cluster.pki import Pki
 from kubern.cluster.settings import Settings
 from kubern.cluster.settings import load as load_settings
+from kubern.controllers.cache import Options
+from kubern.controllers.certificates.authority import Authority
+from kubern.controllers.certificates.signers import SIGNERS
 from kubern.http.contract import Handler, Peer
 from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
@@ -74,12 +77,22 @@ async def run_control_plane(state: Path) -> None:
             group.create_task(keep_bounded(clock, [layout.logs / "control-plane.log"]), name="log")
             client = client_as(handler, "system:kube-controller-manager")
             informers = Informers(client, clock)
-            root_ca = await asyncio.to_thread(machine.pki.ca.certificate.read_text)
+            options = await asyncio.to_thread(_controllers_options, machine)
             companions = Companions(
-                settings, namespace, clock, lambda user: client_as(handler, user), informers, root_ca
+                settings, namespace, clock, lambda user: client_as(handler, user), informers, options
             )
             await companions.start(group)
             informers.start(group)
+
+
+def _controllers_options(machine: Machine) -> Options:
+    """Read what the controllers publish and sign with."""
+    ca = machine.pki.ca
+    certificate = ca.certificate.read_text()
+    authority = Authority(certificate, ca.key.read_text())
+    return Options(
+        cluster_cidr=machine.settings.pod_cidr, root_ca=certificate, authorities=dict.fromkeys(SIGNERS, authority)
+    )
 
 
 def client_as(handler: Handler, user: str) -> ApiClient:

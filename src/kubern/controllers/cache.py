@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from kubern.base.json import Obj
 from kubern.client.contract import GVR
 from kubern.client.informer import IndexKeys, Informer, Key
+from kubern.controllers.certificates.authority import Authority
 from kubern.controllers.owners import controller_of
 
 Objects = list[Obj]
@@ -23,6 +24,8 @@ class Options(NamedTuple):
     allocate_node_cidrs: bool = True
     root_ca: str = ""
     """PEM of the certificate authority that clients in pods trust; empty: none is published."""
+    authorities: Mapping[str, Authority] = {}
+    """By the name of the signer of certificates that they are for; requests for other signers are left alone."""
 
 
 DEFAULTS = Options()

@@ -27,6 +27,27 @@ def run(
     terminated_pod_gc_threshold: Annotated[
         int, typer.Option(help="How many ended pods are kept; 0 keeps all.")
     ] = 12500,
+    cluster_signing_cert_file: Annotated[
+        Path | None, typer.Option(help="Certificate authority that signs for all of Kubernetes' own signers.")
+    ] = None,
+    cluster_signing_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_kubelet_serving_cert_file: Annotated[
+        Path | None, typer.Option(help="The one for kubernetes.io/kubelet-serving alone.")
+    ] = None,
+    cluster_signing_kubelet_serving_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_kubelet_client_cert_file: Annotated[
+        Path | None, typer.Option(help="The one for kubernetes.io/kube-apiserver-client-kubelet alone.")
+    ] = None,
+    cluster_signing_kubelet_client_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_kube_apiserver_client_cert_file: Annotated[
+        Path | None, typer.Option(help="The one for kubernetes.io/kube-apiserver-client alone.")
+    ] = None,
+    cluster_signing_kube_apiserver_client_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_legacy_unknown_cert_file: Annotated[
+        Path | None, typer.Option(help="The one for kubernetes.io/legacy-unknown alone.")
+    ] = None,
+    cluster_signing_legacy_unknown_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_duration: Annotated[str, typer.Option(help="The longest that a certificate lasts.")] = "8760h0m0s",
     leader_elect: Annotated[
         bool, typer.Option(help="Work only while holding the Lease kube-controller-manager.")
     ] = True,
@@ -37,10 +58,28 @@ def run(
     """Run the controllers, for any Kubernetes API server."""
     from kubern.base.clock import Clock
     from kubern.cli.component import run_component
+    from kubern.cli.durations import parse_duration
+    from kubern.cli.failure import failures_said
     from kubern.client.contract import Client
     from kubern.controllers.cache import Options
+    from kubern.controllers.certificates.files import read_authorities
+    from kubern.controllers.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
     from kubern.controllers.runner import run_controllers, run_elected
 
+    with failures_said():
+        authorities = read_authorities(
+            (cluster_signing_cert_file, cluster_signing_key_file),
+            {
+                KUBELET_SERVING: (cluster_signing_kubelet_serving_cert_file, cluster_signing_kubelet_serving_key_file),
+                KUBELET_CLIENT: (cluster_signing_kubelet_client_cert_file, cluster_signing_kubelet_client_key_file),
+                CLIENT: (
+                    cluster_signing_kube_apiserver_client_cert_file,
+                    cluster_signing_kube_apiserver_client_key_file,
+                ),
+                LEGACY: (cluster_signing_legacy_unknown_cert_file, cluster_signing_legacy_unknown_key_file),
+            },
+            parse_duration(cluster_signing_duration),
+        )
     options = Options(
         node_monitor_grace_period=float(node_monitor_grace_period),
         terminated_pod_gc_threshold=terminated_pod_gc_threshold,
@@ -48,6 +87,7 @@ def run(
         node_cidr_mask_size=node_cidr_mask_size,
         allocate_node_cidrs=allocate_node_cidrs,
         root_ca=root_ca_file.read_text() if root_ca_file else "",
+        authorities=authorities,
     )
     names = tuple(filter(None, controllers.split(",")))
 
