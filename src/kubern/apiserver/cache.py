@@ -69,18 +69,23 @@ class ResourceCache:
     def apply(self, key: str, event: Event) -> Change | None:
         """Take one event of the store in and return the change; None for a deletion of what was not here."""
         revision = event.current.mod_revision
-        previous = self.entries.get(key)
+        known = self.entries.get(key)
+        # what could not be read was never shown: it appears when it can be read, and goes without a word
+        previous = known if known is None or known.readable else None
         if event.deleted:
+            if known is not None:
+                del self.entries[key]
+                del self.keys[bisect_left(self.keys, key)]
             if previous is None:
                 return None
-            del self.entries[key]
-            del self.keys[bisect_left(self.keys, key)]
             change = Change(True, previous.at(revision), previous)
         else:
             entry = self.layout.entry_of(key, event.current)
-            if previous is None:
+            if known is None:
                 insort(self.keys, key)
             self.entries[key] = entry
+            if not entry.readable:
+                return None
             change = Change(False, entry, previous)
         self.window.append(change)
         if len(self.window) > WINDOW:

@@ -34,6 +34,8 @@ class Config:
     kubelet_certificate_authority: Path | None = None
     oidc: OidcSettings | None = None
     disable_admission_plugins: frozenset[str] = frozenset()
+    encryption_provider_config: Path | None = None
+    encryption_provider_config_automatic_reload: bool = False
 
     enable_priority_and_fairness: bool = True
     max_requests_inflight: int = 400

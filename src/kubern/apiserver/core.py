@@ -20,6 +20,7 @@ from kubern.apiserver.backends.access import Backends
 from kubern.apiserver.backends.kubelet_tls import KubeletTls
 from kubern.apiserver.config import Config
 from kubern.apiserver.encoding import Entry
+from kubern.apiserver.encryption.sealing import Encryption
 from kubern.apiserver.feed import Feed
 from kubern.apiserver.forms import Form
 from kubern.apiserver.identity import Authorizer, allow_all
@@ -78,6 +79,7 @@ class Core:
         self.webhooks = WebhookCaller(self.backends)
         self.mutating = Configurations(self.feed, MUTATING)
         self.validating = Configurations(self.feed, VALIDATING)
+        self.encryption = Encryption(config.encryption_provider_config)
         declared = tuple(resources)
         self.resources: Mapping[tuple[str, str, str], Resource] = {
             (r.group, r.version, r.plural): r for r in declared if served(r, config.runtime_config)
@@ -94,6 +96,7 @@ class Core:
             prefix = resource.storage_prefix or resource.plural
             if resource.stored and prefix not in storages:
                 storage = storages[prefix] = Storage(resource, self.store, self.feed)
+                storage.cache.layout.seal = self.encryption.seal_for(resource.plural, resource.group)
                 self.feed.add(storage.cache, storage.broadcaster)
         return storages
 

@@ -13,6 +13,9 @@ from typing import Any
 
 import orjson
 
+from kubern.apiserver.encryption.provider import Unopened
+from kubern.apiserver.encryption.sealing import Seal
+from kubern.base.errors import InternalError
 from kubern.base.json import Obj
 from kubern.store.contract import KeyValue
 
@@ -23,6 +26,9 @@ class Entry:
     """One object at one revision: its item bytes and, made when first asked for, the values that selectors need."""
 
     __slots__ = ("_fields", "_labels", "item", "key", "layout", "lease", "message", "revision")
+    readable = True
+    stale = False
+    """Whether the value would be sealed in another way if it were stored today."""
 
     def __init__(self, layout: Layout, key: str, revision: int, item: bytes, lease: int = 0) -> None:
         self.layout = layout
@@ -85,10 +91,34 @@ class Entry:
         return Entry(self.layout, self.key, revision, _item(revision, rest), self.lease)
 
 
+class StaleEntry(Entry):
+    """An object that the next write stores in another way, even if it changes nothing."""
+
+    __slots__ = ()
+    stale = True
+
+
+class UnreadableEntry(Entry):
+    """An object whose value cannot be opened: whoever reads it gets upstream's error."""
+
+    __slots__ = ("_why",)
+    readable = False
+
+    def __init__(self, layout: Layout, key: str, stored: KeyValue, why: str) -> None:
+        super().__init__(layout, key, stored.mod_revision, b"", stored.lease)
+        path = stored.key.decode()
+        self._why = f'Internal error occurred: unable to transform key "{path}": {why}'
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "item":
+            raise InternalError(object.__getattribute__(self, "_why"))
+        return object.__getattribute__(self, name)
+
+
 class Layout:
     """The byte layout of one stored resource."""
 
-    __slots__ = ("_start", "api_version", "fields", "head", "kind", "namespaced")
+    __slots__ = ("_start", "api_version", "fields", "head", "kind", "namespaced", "seal")
 
     def __init__(self, kind: str, api_version: str, namespaced: bool, fields: Fields) -> None:
         self.kind = kind
@@ -97,6 +127,8 @@ class Layout:
         self.fields = fields
         self.head = orjson.dumps({"kind": kind, "apiVersion": api_version})[:-1] + b","
         self._start = self.head + b'"metadata":{'
+        self.seal: Seal | None = None
+        """What values are encrypted with in the store; None where nothing ever is."""
 
     def encode(self, obj: Obj) -> bytes:
         """Return the value to store for `obj`."""
@@ -115,7 +147,16 @@ class Layout:
 
     def entry_of(self, key: str, stored: KeyValue) -> Entry:
         """Return the entry of what the store answered."""
-        return self.entry(key, stored.value, stored.mod_revision, stored.lease)
+        if self.seal is None:
+            return self.entry(key, stored.value, stored.mod_revision, stored.lease)
+        try:
+            value = self.seal.open(stored.key, stored.value)
+        except Unopened as error:
+            return UnreadableEntry(self, key, stored, str(error))
+        entry = self.entry(key, value, stored.mod_revision, stored.lease)
+        if self.seal.stale(stored.value):
+            return StaleEntry(self, key, entry.revision, entry.item, entry.lease)
+        return entry
 
 
 def _item(revision: int, rest: bytes) -> bytes:

@@ -89,6 +89,10 @@ class ApiServer:
         self._tasks.append(loop.create_task(self._custom.run(), name="custom resources"))
         if self._flow:
             self._tasks.append(loop.create_task(self._flow.run(), name="seats of priority levels"))
+        if self.core.config.encryption_provider_config_automatic_reload:
+            self._tasks.append(
+                loop.create_task(self.core.encryption.run(self.core.clock), name="encryption configuration")
+            )
         if self.core.security.oidc_keys:
             self._tasks.append(loop.create_task(self.core.security.oidc_keys.run(), name="OpenID Connect keys"))
         self._health.started = True

@@ -95,7 +95,7 @@ class Storage:
         while True:
             old = entry.obj()
             new = await change(old)
-            if _same(new, old):
+            if _same(new, old) and not entry.stale:
                 return entry
             value = self.cache.layout.encode(new)
             result = await self._txn(entry.key, value, expected=entry.revision, lease=entry.lease)
@@ -122,8 +122,11 @@ class Storage:
 
     async def _txn(self, key: str, value: bytes | None, *, expected: int, lease: int = 0) -> int | KeyValue | None:
         """Return the revision written, or the key as it stands when `expected` was not it."""
+        stored_at, seal = self.store_key(key), self.cache.layout.seal
+        if seal is not None and value is not None:
+            value = seal.seal(stored_at, value)
         try:
-            result = await self._store.txn(self.store_key(key), value, expected=expected, lease=lease)
+            result = await self._store.txn(stored_at, value, expected=expected, lease=lease)
         except StoreUnavailable as error:
             _log.error("a write failed", extra={"kind": self.resource.kind, "key": key, "error": str(error)})
             raise InternalError(f"Internal error occurred: {error}") from error

@@ -23,6 +23,7 @@ class Serving:
     def __init__(self, core: Core, crd: Obj) -> None:
         self.declared = declare(crd, core.schemas[OBJECT_META])
         layout = CustomLayout(self.declared.stored, self.declared.served)
+        layout.seal = core.encryption.seal_for(self.declared.stored.plural, self.declared.stored.group)
         self.storage = Storage(self.declared.stored, core.store, core.feed, layout)
         self._shown = _facts(crd)
         self._stored = _stored_facts(crd)

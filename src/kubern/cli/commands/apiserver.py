@@ -63,6 +63,12 @@ def run(
     disable_admission_plugins: Annotated[
         str, typer.Option(help="Admission plug-ins to leave out, comma-separated.")
     ] = "",
+    encryption_provider_config: Annotated[
+        Path | None, typer.Option(help="EncryptionConfiguration: which resources are encrypted in the store.")
+    ] = None,
+    encryption_provider_config_automatic_reload: Annotated[
+        bool, typer.Option(help="Take changes of that file over while running.")
+    ] = False,
     enable_priority_and_fairness: Annotated[
         bool, typer.Option(help="Queue requests fairly by FlowSchema; otherwise only limit those in flight.")
     ] = True,
@@ -117,6 +123,8 @@ def run(
             kubelet_client_certificate=kubelet_client_certificate,
             kubelet_client_key=kubelet_client_key,
             kubelet_certificate_authority=kubelet_certificate_authority,
+            encryption_provider_config=encryption_provider_config,
+            encryption_provider_config_automatic_reload=encryption_provider_config_automatic_reload,
             enable_priority_and_fairness=enable_priority_and_fairness,
             max_requests_inflight=max_requests_inflight,
             max_mutating_requests_inflight=max_mutating_requests_inflight,

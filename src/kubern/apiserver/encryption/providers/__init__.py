@@ -1,0 +1,1 @@
+"""The providers of encryption, one file each, found by their `PROVIDER`."""
