@@ -24,6 +24,7 @@ class Config:
     client_ca_file: Path | None = None
     token_auth_file: Path | None = None
     anonymous_auth: bool = True
+    enable_bootstrap_token_auth: bool = False
     authorization_mode: tuple[str, ...] = ("RBAC",)
     service_account_key_files: tuple[Path, ...] = ()
     service_account_signing_key_file: Path | None = None

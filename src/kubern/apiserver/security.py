@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kubern.apiserver.authn.bearer import BearerTokens, Checker
+from kubern.apiserver.authn.bootstrap_token import BootstrapTokens
 from kubern.apiserver.authn.certificate import Certificates
 from kubern.apiserver.authn.chain import Chain, in_process
 from kubern.apiserver.authn.impersonation import Impersonation
@@ -68,6 +69,8 @@ def secure(core: Core) -> Security:
         checkers.append(
             ServiceAccountTokens(keys, issuer=config.service_account_issuer, lookup=core.find_object, clock=clock)
         )
+    if config.enable_bootstrap_token_auth:
+        checkers.append(BootstrapTokens(core.find_object, clock))
     oidc_keys = OidcKeys(config.oidc.issuer_url, config.oidc.ca_file, clock) if config.oidc else None
     if config.oidc and oidc_keys:
         checkers.append(OidcTokens(config.oidc, oidc_keys.find, clock))

@@ -30,6 +30,9 @@ from kubern.simulation.nodes import VirtualNodes
 SERVICES = GVR("", "v1", "services")
 SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
 
+CONTROLLERS = ("*", "bootstrap-signer-controller", "token-cleaner-controller")
+"""As kubeadm has it: with those that look after bootstrap tokens."""
+
 
 class Companions:
     """Starts them as tasks. `client_as` gives a client for a component's user, `options` are the controllers'."""
@@ -57,7 +60,7 @@ class Companions:
             run_scheduler(self._client_as("system:kube-scheduler"), clock, informers=informers), name="scheduler"
         )
         controllers = run_controllers(
-            self._client_as("system:kube-controller-manager"), clock, informers, options=self._options
+            self._client_as("system:kube-controller-manager"), clock, informers, CONTROLLERS, self._options
         )
         group.create_task(controllers, name="controllers")
         if self._namespace is not None:

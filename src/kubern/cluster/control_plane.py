@@ -116,6 +116,7 @@ async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
             secure_port=FABRIC_PORT if settings.real else settings.api_port,
             service_cluster_ip_range=settings.service_cidr,
             client_ca_file=pki.ca.certificate,
+            enable_bootstrap_token_auth=True,
             authorization_mode=("Node", "RBAC"),
             service_account_key_files=(pki.service_account_public_key,),
             service_account_signing_key_file=pki.service_account_key,

@@ -65,6 +65,8 @@ class Controller:
     name: str
     reconciler: Reconciler | None = None
     run: Callable[[Context], Awaitable[None]] | None = None
+    by_default: bool = True
+    """Whether `*` means this one too; as upstream, some run only when they are named."""
 
 
 def itself(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:

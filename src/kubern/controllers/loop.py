@@ -19,6 +19,7 @@ from kubern.controllers.actions import Plan
 from kubern.controllers.controller import Context, Reconciler, Watch
 from kubern.controllers.execution import Base, Executor
 from kubern.controllers.expectations import Expectations
+from kubern.controllers.resources import followed
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Loop:
     async def run(self) -> None:
         """Run until cancelled."""
         watches = self._reconciler.watches
-        informers = [self._context.informers.of(watch.gvr) for watch in watches]
+        informers = [followed(self._context.informers, watch.gvr) for watch in watches]
         for informer in informers:
             await informer.synced.wait()
         for watch, informer in zip(watches, informers, strict=True):

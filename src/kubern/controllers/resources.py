@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubern.client.contract import GVR
+from kubern.client.informer import Informer, Informers
 
 PODS = GVR("", "v1", "pods")
 NODES = GVR("", "v1", "nodes")
@@ -28,3 +29,11 @@ CRON_JOBS = GVR("batch", "v1", "cronjobs")
 DISRUPTION_BUDGETS = GVR("policy", "v1", "poddisruptionbudgets")
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
+
+_NOT_TOKENS = ("Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "helm.sh/release.v1")
+_SELECTORS = {SECRETS: ",".join(f"type!={kind}" for kind in _NOT_TOKENS)}
+
+
+def followed(informers: Informers, gvr: GVR) -> Informer:
+    """Return the informer that controllers share of a resource: of Secrets, which may be many and large, they see tokens."""
+    return informers.of(gvr, field_selector=_SELECTORS.get(gvr, ""))

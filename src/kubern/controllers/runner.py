@@ -18,22 +18,26 @@ from kubern.controllers import kinds
 from kubern.controllers.cache import DEFAULTS, Cache, Options
 from kubern.controllers.controller import Context, Controller
 from kubern.controllers.loop import Loop
+from kubern.controllers.resources import followed
 
 log = logging.getLogger(__name__)
 
 
 def load(names: Collection[str] | None = None) -> list[Controller]:
-    """Return all controllers, or those named (`*` is all, `-name` all but that one). Raises `LookupError` for an unknown name."""
+    """Return all that run by default, or those named (`*` is all of the former, `-name` all but that one).
+
+    Raises `LookupError` for an unknown name.
+    """
     every = scan(kinds, "CONTROLLER", Controller)
     found = {controller.name: controller for controller in every}
     if len(found) != len(every):
         raise LookupError("two controllers have one name")
     if names is None:
-        return list(found.values())
+        return [controller for controller in found.values() if controller.by_default]
     unknown = {name.removeprefix("-") for name in names if name != "*"} - set(found)
     if unknown:
         raise LookupError(f"no such controller: {', '.join(sorted(unknown))}; there are {', '.join(sorted(found))}")
-    return [c for n, c in found.items() if f"-{n}" not in names and ("*" in names or n in names)]
+    return [c for n, c in found.items() if f"-{n}" not in names and (n in names or ("*" in names and c.by_default))]
 
 
 async def run_controllers(
@@ -46,11 +50,11 @@ async def run_controllers(
     """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started."""
     controllers = load(names)
     own = Informers(client, clock) if informers is None else informers
-    context = Context(client, clock, own, Cache(lambda gvr: own.of(gvr), options))
+    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options))
     for controller in controllers:
         # before anything runs: who wants metadata alone then shares these whole copies
         for watch in controller.reconciler.watches if controller.reconciler else ():
-            own.of(watch.gvr)
+            followed(own, watch.gvr)
     async with asyncio.TaskGroup() as group:
         if informers is None:
             own.start(group)

@@ -10,10 +10,12 @@ import pytest
 
 from kubern.base.clock import FakeClock
 from kubern.base.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from kubern.base.scan import scan
 from kubern.client.client import ApiClient
 from kubern.client.events import EventRecorder
 from kubern.controllers import kinds
 from kubern.controllers.actions import Action, Create, Delete, Event, Patch, Told
+from kubern.controllers.controller import Controller
 from kubern.controllers.execution import Base, Executor
 from kubern.controllers.expectations import PATIENCE, Expectations
 from kubern.controllers.resources import PODS
@@ -121,9 +123,10 @@ async def test_the_first_error_ends_the_plan() -> None:
 
 
 def test_every_kind_is_found_and_can_be_chosen() -> None:
-    names = [each.name for each in load()]
+    every = scan(kinds, "CONTROLLER", Controller)
+    names = [each.name for each in every]
     assert len(names) == len(set(names)) == len(list(pkgutil.iter_modules(kinds.__path__)))
-    assert all(each.reconciler or each.run for each in load())
+    assert all(each.reconciler or each.run for each in every)
     assert [each.name for each in load(["deployment-controller"])] == ["deployment-controller"]
     assert "job-controller" not in {each.name for each in load(["*", "-job-controller"])}
     with pytest.raises(LookupError, match="no such controller: nonsense"):

@@ -30,6 +30,9 @@ def run(
     anonymous_auth: Annotated[
         bool, typer.Option(help="Let requests without credentials in as system:anonymous.")
     ] = True,
+    enable_bootstrap_token_auth: Annotated[
+        bool, typer.Option(help="Take the tokens of Secrets of type bootstrap.kubernetes.io/token in kube-system.")
+    ] = False,
     authorization_mode: Annotated[str, typer.Option(help="Comma-separated: Node, RBAC, AlwaysAllow.")] = "RBAC",
     service_account_key_file: Annotated[
         list[Path] | None, typer.Option(help="Keys that verify service account tokens.")
@@ -115,6 +118,7 @@ def run(
             client_ca_file=client_ca_file,
             token_auth_file=token_auth_file,
             anonymous_auth=anonymous_auth,
+            enable_bootstrap_token_auth=enable_bootstrap_token_auth,
             authorization_mode=tuple(filter(None, authorization_mode.split(","))),
             service_account_key_files=tuple(service_account_key_file or ()),
             service_account_signing_key_file=service_account_signing_key_file,
