@@ -5,6 +5,7 @@ Called by the pipeline and the verbs. What always holds: every answer to an API 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ TEXT_HEADERS = (
     ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-cache, private"), ("x-content-type-options", "nosniff"),
 )  # fmt: skip
 
+_ALL_WARNINGS, _ONE_WARNING = 4096, 256
+"""Letters that all warnings of an answer may have, and each one when they are more, as upstream bounds them."""
 SUPPORTED = ("application/json", "application/yaml", PROTOBUF)
 _REMEMBERED = 256
 """Distinct Accept headers kept parsed; clients use a handful, the bound keeps a hostile one from filling memory."""
@@ -103,9 +106,24 @@ def body_response(status: int, body: bytes, media: Media = JSON, warnings: Seque
         headers = YAML_HEADERS
         body = encode_yaml(orjson.loads(body))
     if warnings:
-        escaped = [text.replace("\\", "\\\\").replace('"', '\\"') for text in warnings]
-        return Response(status, headers + tuple(("warning", f'299 - "{text}"') for text in escaped), body, True)
+        return Response(status, headers + warning_headers(warnings), body, True)
     return Response(status, headers, body, True)
+
+
+def warning_headers(warnings: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the `Warning` headers: UTF-8, none with control characters, and cut short where all together are too long."""
+    texts = [text for text in warnings if not any(unicodedata.category(letter) == "Cc" for letter in text)]
+    if sum(map(len, texts)) > _ALL_WARNINGS:
+        texts = [text if len(text) <= _ONE_WARNING else text[: _ONE_WARNING - 3] + "..." for text in texts]
+    left, headers = _ALL_WARNINGS, []
+    for text in texts:
+        left -= len(text)
+        if left < 0:
+            break
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        # the HTTP layer writes a letter as one byte
+        headers.append(("warning", f'299 - "{quoted}"'.encode(errors="replace").decode("latin-1")))
+    return tuple(headers)
 
 
 def _to_protobuf(body: bytes) -> bytes:

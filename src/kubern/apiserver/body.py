@@ -6,10 +6,13 @@ from typing import Any
 
 from kubern.api import codec
 from kubern.api.codec import Decoded
+from kubern.api.schema import Schemas, settle
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import BadRequest
 from kubern.base.json import Obj
 from kubern.http.contract import Request
+
+DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
 
 def media_type(request: Request) -> str:
@@ -27,12 +30,13 @@ def load_json(body: bytes) -> Any:
     return codec.decode_any(body, "application/json", "Patch")[0]
 
 
-def delete_options(request: Request, info: RequestInfo) -> Obj:
+def delete_options(schemas: Schemas, request: Request, info: RequestInfo) -> Obj:
     """Return the DeleteOptions of a request: its body, or its query parameters when there is none. Raises `BadRequest`."""
     if request.body:
         options = decode(request, "DeleteOptions").obj
         if options.get("kind", "DeleteOptions") != "DeleteOptions":
             raise BadRequest(f"converting ({options['kind']}) to (v1.DeleteOptions): unknown conversion")
+        settle(schemas[DELETE_OPTIONS], options, "DeleteOptions", "v1", "Ignore")
         return options
     options = {}
     for key in ("propagationPolicy", "gracePeriodSeconds", "orphanDependents", "dryRun"):

@@ -47,7 +47,11 @@ def settle(
     )
     warnings += [text for text in found if text not in warnings]
     if resource.stored:
-        to_stored(obj, resource, core.storage(resource).resource)
+        stored = core.storage(resource).resource
+        to_stored(obj, resource, stored)
+        if resource.conversion and not stored.structural:
+            # a conversion moves what users write as text, in annotations, into fields
+            schema.settle(core.schemas[stored.schema], obj, stored.kind, stored.version, "Ignore")
     resource.default(obj)
 
 

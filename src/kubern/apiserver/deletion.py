@@ -109,7 +109,7 @@ def decide(obj: Obj, resource: Resource, request: DeleteRequest, now: datetime) 
     waits = bool(finalizers) or _namespace_waits(obj)
     if not grace and not waits:
         return None
-    metadata["deletionTimestamp"] = rfc3339(now + timedelta(seconds=grace or 0))
+    metadata["deletionTimestamp"] = _after(now, grace or 0)
     metadata["deletionGracePeriodSeconds"] = grace or 0
     if metadata.get("generation"):
         metadata["generation"] += 1
@@ -118,12 +118,17 @@ def decide(obj: Obj, resource: Resource, request: DeleteRequest, now: datetime) 
     return obj
 
 
+def _after(now: datetime, grace: int) -> str:
+    """Return the time in `grace` seconds; a period of more than a century counts as one."""
+    return rfc3339(now + timedelta(seconds=min(grace, 100 * 366 * 86400)))
+
+
 def _again(obj: Obj, grace: int | None, asked: int | None, now: datetime) -> Obj | None:
     """Return what a second deletion makes of an object that is being deleted: it may shorten the grace period."""
     metadata = obj["metadata"]
     left = metadata.get("deletionGracePeriodSeconds") or 0
     if grace is not None and asked is not None and grace < left:
-        metadata["deletionTimestamp"] = rfc3339(now + timedelta(seconds=grace))
+        metadata["deletionTimestamp"] = _after(now, grace)
         metadata["deletionGracePeriodSeconds"] = left = grace
     elif left and grace == 0:
         metadata["deletionGracePeriodSeconds"] = left = 0

@@ -80,7 +80,7 @@ def list_options(info: RequestInfo, watch: bool) -> ListOptions:
         field_selector=info.first("fieldSelector"),
         resource_version=revision_of(info.first("resourceVersion")),
         match=info.first("resourceVersionMatch"),
-        limit=_integer(info, "limit"),
+        limit=max(_integer(info, "limit"), 0),  # a negative one is none
         continue_token=info.first("continue"),
         bookmarks=info.flag("allowWatchBookmarks"),
         send_initial=send,

@@ -23,19 +23,19 @@ _KINDS = {
 def to_v2(obj: Obj) -> None:
     """Turn an autoscaling/v1 object into autoscaling/v2."""
     spec = section(obj, "spec")
-    annotations = obj["metadata"].get("annotations") or {}
+    annotations = part(obj, "metadata").get("annotations") or {}
     metrics = [_metric_to_v2(m, "target") for m in _loads(annotations.pop(METRICS, ""))]
     percent = spec.pop("targetCPUUtilizationPercentage", None)
     if percent is not None:
         metrics.insert(0, _cpu("target", {"type": "Utilization", "averageUtilization": percent}))
     if metrics:
         spec["metrics"] = metrics
-    behavior = annotations.pop(BEHAVIOR, "")
-    if behavior:
-        spec["behavior"] = _capitalless(_loads(behavior))
+    behavior = _capitalless(_load(annotations.pop(BEHAVIOR, "")))
+    if isinstance(behavior, dict) and behavior:
+        spec["behavior"] = behavior
     _status_to_v2(obj, annotations)
     if not annotations:
-        obj["metadata"].pop("annotations", None)
+        part(obj, "metadata").pop("annotations", None)
 
 
 def to_v1(obj: Obj) -> None:
@@ -95,13 +95,25 @@ def _annotate(obj: Obj, name: str, value: object) -> None:
         section(obj["metadata"], "annotations")[name] = orjson.dumps(value).decode()
 
 
+def _load(text: str) -> object:
+    """Return what an annotation holds, None for a broken one."""
+    try:
+        return orjson.loads(text or "null")
+    except orjson.JSONDecodeError:
+        return None
+
+
 def _loads(text: str) -> list[Obj]:
     """Return what an annotation holds; a broken one holds nothing, as upstream drops it."""
-    try:
-        found = orjson.loads(text or "[]")
-    except orjson.JSONDecodeError:
-        return []
-    return found if isinstance(found, list | dict) else []  # type: ignore[return-value]
+    found = _load(text)
+    return found if isinstance(found, list) and all(map(_sound, found)) else []
+
+
+def _sound(item: object) -> bool:
+    """Whether an annotation's metric or condition has the shape that the conversion reads."""
+    if not isinstance(item, dict) or not isinstance(item.get("type") or "", str):
+        return False
+    return all(isinstance(item.get(name) or {}, dict) for name in _KINDS.values())
 
 
 def _capitalless(behavior: object) -> object:

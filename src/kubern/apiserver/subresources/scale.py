@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
+from kubern.api import field
 from kubern.api.resource import Resource, ScalePaths
+from kubern.api.schema import NotDecodable, settle
 from kubern.apiserver.admission_chain import Kind
 from kubern.apiserver.applying import apply, read_configuration
 from kubern.apiserver.body import media_type
@@ -52,7 +54,7 @@ async def _write(core: Core, call: Call) -> Answer:
             return body
 
     async def transform(old: Obj) -> Obj:
-        scale = patch(scale_of(old, paths))
+        scale = _settled(core, patch(scale_of(old, paths)))
         _check(scale, old, resource)
         new: Obj = orjson.loads(orjson.dumps(old))
         _set(new, paths.replicas, (scale.get("spec") or {}).get("replicas") or 0)
@@ -62,6 +64,18 @@ async def _write(core: Core, call: Call) -> Answer:
     written = await replace(core, call, transform, strategy, options, warnings)
     result = written.entry.obj() if written.entry else written.obj or {}
     return show(core, call, scale_of(result, paths), 200, list(dict.fromkeys(warnings)))
+
+
+def _settled(core: Core, scale: Obj) -> Obj:
+    """Return what a patch made of a Scale, in normal form. Raises `Invalid` when it is none."""
+    scale = orjson.loads(orjson.dumps(scale))
+    try:
+        settle(core.schemas[SCALE], scale, "Scale", "v1", "Ignore")
+    except NotDecodable as error:
+        raise field.invalid_error(
+            "", "", "", [field.invalid("patch", orjson.dumps(scale).decode(), error.detail)]
+        ) from error
+    return scale
 
 
 def _strategy(resource: Resource, paths: ScalePaths) -> Strategy:

@@ -28,7 +28,7 @@ RETURNS_OBJECT = frozenset(
 async def serve(core: Core, call: Call) -> Answer:
     """Delete the object, or mark it for deletion. Raises `NotFound`, `Conflict`, `Invalid`."""
     warnings: list[str] = []
-    request = parse(delete_options(call.request, call.info))
+    request = parse(delete_options(core.schemas, call.request, call.info))
     deleted = await delete(core, call, call.namespace, call.info.name, request, warnings)
     resource = call.resource
     if deleted.gone and not (resource.group == "" and resource.plural in RETURNS_OBJECT):

@@ -25,7 +25,7 @@ TOGETHER = 64
 async def serve(core: Core, call: Call) -> Answer:
     """Delete every object of the selection and answer with the list of them. Raises `BadRequest`, `Invalid`."""
     options = list_options(call.info, watch=False)
-    request = parse(delete_options(call.request, call.info))
+    request = parse(delete_options(core.schemas, call.request, call.info))
     match = matcher(call.resource, options)
     chosen = [e for e in core.storage(call.resource).cache.select(call.namespace) if match is None or match(e)]
     deleted: list[Entry] = []
