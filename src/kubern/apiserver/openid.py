@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from kubern.apiserver.authn.keys import jwks, openid_configuration
+from kubern.api.token_keys import jwks, openid_configuration
 from kubern.apiserver.core import Core
 from kubern.apiserver.pipeline import Routes
 from kubern.http.contract import Response

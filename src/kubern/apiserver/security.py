@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kubern.api.token_keys import VerifyingKey, load_public_keys, load_signing_key
 from kubern.apiserver.authn.bearer import BearerTokens, Checker
 from kubern.apiserver.authn.bootstrap_token import BootstrapTokens
 from kubern.apiserver.authn.certificate import Certificates
 from kubern.apiserver.authn.chain import Chain, in_process
 from kubern.apiserver.authn.impersonation import Impersonation
-from kubern.apiserver.authn.keys import VerifyingKey, load_public_keys, load_signing_key
 from kubern.apiserver.authn.oidc import OidcTokens
 from kubern.apiserver.authn.oidc_keys import OidcKeys
 from kubern.apiserver.authn.service_account import ServiceAccountTokens, TokenIssuer
@@ -24,6 +24,7 @@ from kubern.apiserver.authz.policy import PLURALS, Policy
 from kubern.apiserver.cache import Change
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
+from kubern.apiserver.legacy_tokens import LegacyTokenUse
 from kubern.apiserver.metadata import random_uid
 from kubern.apiserver.refusal import forbidden
 from kubern.base.json import Obj
@@ -38,6 +39,8 @@ class Security(NamedTuple):
     policy: Policy
     issuer: TokenIssuer | None
     keys: Sequence[VerifyingKey]
+    legacy_tokens: LegacyTokenUse
+    """To be run by the server."""
     oidc_keys: OidcKeys | None = None
     """To be run by the server, when there is an OpenID Connect provider."""
 
@@ -62,12 +65,15 @@ def secure(core: Core) -> Security:
             clock=clock,
             new_id=lambda: random_uid(core.rng),
         )
+    legacy = LegacyTokenUse(core)
     checkers: list[Checker] = []
     if config.token_auth_file:
         checkers.append(TokenFile.read(config.token_auth_file))
     if keys:
         checkers.append(
-            ServiceAccountTokens(keys, issuer=config.service_account_issuer, lookup=core.find_object, clock=clock)
+            ServiceAccountTokens(
+                keys, issuer=config.service_account_issuer, lookup=core.find_object, clock=clock, used=legacy.used
+            )
         )
     if config.enable_bootstrap_token_auth:
         checkers.append(BootstrapTokens(core.find_object, clock))
@@ -80,7 +86,7 @@ def secure(core: Core) -> Security:
         anonymous=config.anonymous_auth,
         impersonate=Impersonation(authorize, forbidden),
     )
-    return Security(chain, authorize, bearer, policy, issuer, keys, oidc_keys)
+    return Security(chain, authorize, bearer, policy, issuer, keys, legacy, oidc_keys)
 
 
 def _volume_of(core: Core, namespace: str, claim: str) -> str:

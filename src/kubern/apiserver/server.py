@@ -84,7 +84,9 @@ class ApiServer:
         self._take_addresses()
         await bootstrap(self.core)
         await self._custom.settle()
+        await self.core.security.legacy_tokens.start()
         loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self.core.security.legacy_tokens.run(), name="use of legacy tokens"))
         self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
         self._tasks.append(loop.create_task(self._custom.run(), name="custom resources"))
         if self._flow:

@@ -91,7 +91,10 @@ def _controllers_options(machine: Machine) -> Options:
     certificate = ca.certificate.read_text()
     authority = Authority(certificate, ca.key.read_text())
     return Options(
-        cluster_cidr=machine.settings.pod_cidr, root_ca=certificate, authorities=dict.fromkeys(SIGNERS, authority)
+        cluster_cidr=machine.settings.pod_cidr,
+        root_ca=certificate,
+        service_account_key=machine.pki.service_account_key.read_text(),
+        authorities=dict.fromkeys(SIGNERS, authority),
     )
 
 

@@ -24,6 +24,9 @@ class Options(NamedTuple):
     allocate_node_cidrs: bool = True
     root_ca: str = ""
     """PEM of the certificate authority that clients in pods trust; empty: none is published."""
+    service_account_key: str = ""
+    """PEM of the key that signs the tokens of Secrets; empty: such Secrets are left alone."""
+    legacy_token_clean_up_period: float = 365 * 24 * 3600.0
     authorities: Mapping[str, Authority] = {}
     """By the name of the signer of certificates that they are for; requests for other signers are left alone."""
 

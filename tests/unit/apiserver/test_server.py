@@ -140,7 +140,7 @@ async def test_the_window_is_bounded(local: Local) -> None:
     made = await local.make("one")
     storage = local.server.core.storage_of("configmaps")
     change = storage.cache.window[-1]
-    storage.cache.window.extend([change] * (WINDOW - 1))
+    storage.cache.window.extend([change] * (WINDOW - len(storage.cache.window)))
     await local("DELETE", f"{PATH}/one")
     assert len(storage.cache.window) <= WINDOW
     assert storage.cache.floor >= int(made["metadata"]["resourceVersion"]) - 1

@@ -10,7 +10,7 @@
     service_account.ServiceAccountTokens(keys, issuer=…, lookup=…, clock=…)   a Checker: JWTs
     bootstrap_token.BootstrapTokens(lookup, clock)           a Checker: the Secrets of bootstrap tokens
     service_account.TokenIssuer(key, issuer=…, audiences=…, clock=…, new_id=…).issue(…)   TokenRequest
-    keys.load_public_keys(pem), keys.load_signing_key(pem), keys.jwks(keys)
+
     impersonation.Impersonation(authorize, refusal)          the Impersonate-* headers, for the chain's `impersonate`
 
 Upstream's order of methods: in_process, Certificates, BearerTokens([TokenFile, ServiceAccountTokens,

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import jwt
 
+from kubern.api.legacy_token import CLAIM, INVALID_SINCE, ISSUER
+from kubern.api.token_keys import SigningKey, VerifyingKey
 from kubern.apiserver.authn.bearer import Known
-from kubern.apiserver.authn.keys import SigningKey, VerifyingKey
 from kubern.apiserver.identity import User
 from kubern.base.clock import Clock, parse_time
 from kubern.base.errors import Unauthorized
@@ -25,7 +26,6 @@ from kubern.base.json import Obj
 PREFIX = "system:serviceaccount:"
 LEEWAY = timedelta(seconds=60)
 """How long a token outlives what it is bound to."""
-LEGACY_ISSUER = "kubernetes/serviceaccount"
 _WARN_ONLY = 3607
 """The odd expiry in seconds that marks the projected tokens of pods; upstream extends those to a year and counts late users."""
 _EXTENDED = 365 * 24 * 3600
@@ -91,19 +91,6 @@ class TokenIssuer:
         }
         return Issued(self._sign(claims), datetime.fromtimestamp(now + expiration_seconds, self._clock.now().tzinfo))
 
-    def issue_legacy(self, account: Obj, secret_name: str) -> str:
-        """Sign the token of a Secret of type `kubernetes.io/service-account-token`: it never expires, the Secret is its life."""
-        metadata = account["metadata"]
-        base = "kubernetes.io/serviceaccount/"
-        return self._sign({
-            "iss": LEGACY_ISSUER,
-            "sub": f"{PREFIX}{metadata['namespace']}:{metadata['name']}",
-            base + "namespace": metadata["namespace"],
-            base + "secret.name": secret_name,
-            base + "service-account.name": metadata["name"],
-            base + "service-account.uid": metadata.get("uid", ""),
-        })  # fmt: skip
-
     def _sign(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._key.key, self._key.algorithm, {"kid": self._key.id})
 
@@ -111,7 +98,17 @@ class TokenIssuer:
 class ServiceAccountTokens:
     """A `bearer.Checker`."""
 
-    def __init__(self, keys: Sequence[VerifyingKey], *, issuer: str, lookup: Lookup, clock: Clock) -> None:
+    def __init__(
+        self,
+        keys: Sequence[VerifyingKey],
+        *,
+        issuer: str,
+        lookup: Lookup,
+        clock: Clock,
+        used: Callable[[Obj], None] = lambda secret: None,
+    ) -> None:
+        """`used` is told the Secret of each legacy token that is taken."""
+        self._used = used
         self._keys = {key.id: key for key in keys}
         self._issuer = issuer
         self._lookup = lookup
@@ -123,10 +120,10 @@ class ServiceAccountTokens:
             stated = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
             return None
-        if stated.get("iss") not in (self._issuer, LEGACY_ISSUER):
+        if stated.get("iss") not in (self._issuer, ISSUER):
             return None
         claims = self._verified(token)
-        if claims["iss"] == LEGACY_ISSUER:
+        if claims["iss"] == ISSUER:
             return Known(self._legacy_user(claims, token), tuple(audiences))
         return self._known(claims, audiences)
 
@@ -205,14 +202,25 @@ class ServiceAccountTokens:
         return held
 
     def _legacy_user(self, claims: Mapping[str, Any], token: str) -> User:
-        base = "kubernetes.io/serviceaccount/"
-        namespace, name = str(claims.get(base + "namespace", "")), str(claims.get(base + "service-account.name", ""))
-        uid = str(claims.get(base + "service-account.uid", ""))
+        namespace, name = str(claims.get(CLAIM + "namespace", "")), str(claims.get(CLAIM + "service-account.name", ""))
+        uid, secret_name = (
+            str(claims.get(CLAIM + "service-account.uid", "")),
+            str(claims.get(CLAIM + "secret.name", "")),
+        )
         self._subject(claims, namespace, name)
-        secret = self._check_bound("secrets", namespace, {"name": str(claims.get(base + "secret.name", ""))})
+        secret = self._check_bound("secrets", namespace, {"name": secret_name})
+        if secret["metadata"].get("deletionTimestamp"):
+            raise Unauthorized("token has been invalidated")
         if _decoded_token(secret) != token:
-            raise Unauthorized("the token is not the one that its Secret holds")
+            raise Unauthorized("token does not match server's copy")
         self._check_bound("serviceaccounts", namespace, {"name": name, "uid": uid})
+        if (secret["metadata"].get("labels") or {}).get(INVALID_SINCE):
+            raise Unauthorized(
+                f"the token in secret {namespace}/{secret_name} for service account {namespace}/{name} has been marked "
+                "invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the "
+                f"'{INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
+        self._used(secret)
         return _user(namespace, name, uid, {})
 
 

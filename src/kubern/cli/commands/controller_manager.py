@@ -27,6 +27,13 @@ def run(
     terminated_pod_gc_threshold: Annotated[
         int, typer.Option(help="How many ended pods are kept; 0 keeps all.")
     ] = 12500,
+    service_account_private_key_file: Annotated[
+        Path | None,
+        typer.Option(help="Key that signs the tokens of Secrets of type kubernetes.io/service-account-token."),
+    ] = None,
+    legacy_service_account_token_clean_up_period: Annotated[
+        str, typer.Option(help="How long such a token, made for an account by itself, is kept without being used.")
+    ] = "8760h0m0s",
     cluster_signing_cert_file: Annotated[
         Path | None, typer.Option(help="Certificate authority that signs for all of Kubernetes' own signers.")
     ] = None,
@@ -80,6 +87,9 @@ def run(
             },
             parse_duration(cluster_signing_duration),
         )
+        legacy_period = parse_duration(legacy_service_account_token_clean_up_period)
+        key_file = service_account_private_key_file
+        service_account_key = key_file.read_text() if key_file else ""
     options = Options(
         node_monitor_grace_period=float(node_monitor_grace_period),
         terminated_pod_gc_threshold=terminated_pod_gc_threshold,
@@ -88,6 +98,8 @@ def run(
         allocate_node_cidrs=allocate_node_cidrs,
         root_ca=root_ca_file.read_text() if root_ca_file else "",
         authorities=authorities,
+        service_account_key=service_account_key,
+        legacy_token_clean_up_period=legacy_period,
     )
     names = tuple(filter(None, controllers.split(",")))
 

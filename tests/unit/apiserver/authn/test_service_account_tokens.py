@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from kubern.api.legacy_token import legacy_token
+from kubern.api.token_keys import jwks, load_public_keys, load_signing_key, openid_configuration
 from kubern.apiserver.authn.bearer import BearerTokens
-from kubern.apiserver.authn.keys import jwks, load_public_keys, load_signing_key, openid_configuration
 from kubern.apiserver.authn.service_account import ServiceAccountTokens, TokenIssuer
 from kubern.base.clock import FakeClock, rfc3339
 from kubern.base.errors import Unauthorized
@@ -64,11 +65,16 @@ class World:
             clock=self.clock,
             new_id=lambda: "id-1",
         )
+        self.used = []
         self.tokens = self.checker(public_pem(key))
 
     def checker(self, pem):
         return ServiceAccountTokens(
-            load_public_keys(pem), issuer=ISSUER, lookup=lambda *key: self.objects.get(key), clock=self.clock
+            load_public_keys(pem),
+            issuer=ISSUER,
+            lookup=lambda *key: self.objects.get(key),
+            clock=self.clock,
+            used=self.used.append,
         )
 
     def delete(self, *key, ago=0):
@@ -237,12 +243,21 @@ def test_an_older_keys_tokens_are_accepted_while_it_is_listed(key, other_key, wo
     assert world.checker(public_pem(other_key) + private_pem(key))(token, ["api"])
 
 
-def test_a_secrets_token_lives_with_its_secret(world):
-    token = world.issuer.issue_legacy(world.account, "s")
-    with pytest.raises(Unauthorized, match="not the one"):
+def test_a_secrets_token_lives_with_its_secret(key, world):
+    token = legacy_token(load_signing_key(private_pem(key)), world.account, "s")
+    with pytest.raises(Unauthorized, match="does not match server's copy"):
         world.tokens(token, ["api"])
-    world.objects["secrets", "ns", "s"]["data"] = {"token": base64.b64encode(token.encode()).decode()}
+    secret = world.objects["secrets", "ns", "s"]
+    secret["data"] = {"token": base64.b64encode(token.encode()).decode()}
+    assert world.used == []
     assert world.tokens(token, ["api"]).user.name == "system:serviceaccount:ns:sa"
+    assert world.used == [secret]
+    secret["metadata"]["labels"] = {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}
+    with pytest.raises(Unauthorized, match="has been marked invalid"):
+        world.tokens(token, ["api"])
+    secret["metadata"] |= {"labels": {}, "deletionTimestamp": rfc3339(world.clock.now())}
+    with pytest.raises(Unauthorized, match="invalidated"):
+        world.tokens(token, ["api"])
     del world.objects["secrets", "ns", "s"]
     with pytest.raises(Unauthorized):
         world.tokens(token, ["api"])
