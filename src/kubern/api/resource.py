@@ -7,7 +7,7 @@ same declaration from their CustomResourceDefinition, so that one registry serve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -95,6 +95,8 @@ class Conversion(NamedTuple):
 
     to_storage: Callable[[Obj], None] = nothing
     from_storage: Callable[[Obj], None] = nothing
+    prepare: Callable[[Sequence[Obj]], None] | None = None
+    """Told of several stored objects before `from_storage` is called with each, where that is better asked for at once."""
 
 
 class OtherVersion(NamedTuple):

@@ -6,7 +6,7 @@ and check sees the stored form.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kubern.api.resource import Resource
 from kubern.base.json import Obj
@@ -24,13 +24,27 @@ def to_served(stored: Resource, resource: Resource) -> Convert:
     if stored.api_version == resource.api_version:
         return same
 
-    def convert(obj: Obj) -> Obj:
+    return _Conversion(resource)
+
+
+class _Conversion:
+    """Converts from the stored form; `prepare` is told of all objects that are about to be converted."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+
+    def __call__(self, obj: Obj) -> Obj:
+        resource = self._resource
         if resource.conversion:
             resource.conversion.from_storage(obj)
         obj["apiVersion"] = resource.api_version
         return obj
 
-    return convert
+    def prepare(self, objects: Sequence[Obj]) -> None:
+        """Raise what a conversion of several objects raises, once for all of them."""
+        conversion = self._resource.conversion
+        if conversion is not None and conversion.prepare is not None:
+            conversion.prepare(objects)
 
 
 def to_stored(obj: Obj, resource: Resource, stored: Resource) -> None:

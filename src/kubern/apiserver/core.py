@@ -36,6 +36,7 @@ from kubern.http.dial import dial_directly
 from kubern.store.contract import Store
 
 if TYPE_CHECKING:
+    from kubern.apiserver.conversion_webhook import Converter
     from kubern.apiserver.security import Security
 
 PREFERRED_GROUPS = (
@@ -86,6 +87,8 @@ class Core:
         }
         self.built_in = frozenset(self.resources)
         """The keys of `resources` that stand for ever; the others come and go with their definitions."""
+        self.converters: dict[str, Converter] = {}
+        """The conversion webhooks of custom resources, by their storage prefix."""
         self._followers: list[Callable[[], None]] = []
         self._storages = self._make_storages(declared)
         self._by_name = {(s.resource.plural, s.resource.group): s for s in self._storages.values()}
@@ -117,6 +120,12 @@ class Core:
         self.forms = {key: form for key, form in self.forms.items() if key[0] != storage.resource.group}
         for follower in self._followers:
             follower()
+
+    def converter(self, resource: Resource) -> Converter | None:
+        """Return what converts between a resource's own version and the stored one, if that takes a webhook."""
+        if not self.converters or resource.storage_version:
+            return None
+        return self.converters.get(resource.storage_prefix)
 
     def follow(self, follower: Callable[[], None]) -> None:
         """Call `follower` whenever `resources` have changed."""

@@ -104,10 +104,9 @@ class UnreadableEntry(Entry):
     __slots__ = ("_why",)
     readable = False
 
-    def __init__(self, layout: Layout, key: str, stored: KeyValue, why: str) -> None:
-        super().__init__(layout, key, stored.mod_revision, b"", stored.lease)
-        path = stored.key.decode()
-        self._why = f'Internal error occurred: unable to transform key "{path}": {why}'
+    def __init__(self, layout: Layout, key: str, revision: int, lease: int, why: str) -> None:
+        super().__init__(layout, key, revision, b"", lease)
+        self._why = why
 
     def __getattribute__(self, name: str) -> Any:
         if name == "item":
@@ -145,6 +144,10 @@ class Layout:
             value = self.encode(orjson.loads(value))
         return Entry(self, key, revision, _item(revision, value[len(self._start) :]), lease)
 
+    def shown(self, obj: Obj, revision: int) -> Entry:
+        """Return the entry of an object that is at hand in its storage version."""
+        return Entry(self, "", revision, _item(revision, Layout.encode(self, obj)[len(self._start) :]))
+
     def entry_of(self, key: str, stored: KeyValue) -> Entry:
         """Return the entry of what the store answered."""
         if self.seal is None:
@@ -152,7 +155,8 @@ class Layout:
         try:
             value = self.seal.open(stored.key, stored.value)
         except Unopened as error:
-            return UnreadableEntry(self, key, stored, str(error))
+            why = f'Internal error occurred: unable to transform key "{stored.key.decode()}": {error}'
+            return UnreadableEntry(self, key, stored.mod_revision, stored.lease, why)
         entry = self.entry(key, value, stored.mod_revision, stored.lease)
         if self.seal.stale(stored.value):
             return StaleEntry(self, key, entry.revision, entry.item, entry.lease)

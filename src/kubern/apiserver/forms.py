@@ -102,7 +102,9 @@ class ConvertedForm:
 
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Return the converted objects."""
-        items = [{k: v for k, v in self._convert(e.obj()).items() if k not in self._identity} for e in entries]
+        objects = [entry.obj() for entry in entries]
+        prepare_all(self._convert, objects)
+        items = [{k: v for k, v in self._convert(obj).items() if k not in self._identity} for obj in objects]
         head = {"kind": self._list_kind, "apiVersion": self._identity["apiVersion"]}
         return orjson.dumps(head | {"metadata": meta.obj(), "items": items})
 
@@ -148,6 +150,7 @@ class TableForm:
         self._columns = resource.columns or DEFAULT_COLUMNS
         self._clock = clock
         self._include = include or "Metadata"
+        self._custom = resource.structural is not None
         self._convert = convert
         self._definitions = [
             {
@@ -162,11 +165,13 @@ class TableForm:
 
     def encode(self, entry: Entry) -> bytes:
         """Return a Table of one row."""
-        return self._table([self._row(entry)], {"resourceVersion": str(entry.revision)})
+        return self._table([self._row(entry.obj())], {"resourceVersion": str(entry.revision)})
 
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Return a Table of all the objects."""
-        return self._table([self._row(entry) for entry in entries], meta.obj())
+        objects = [entry.obj() for entry in entries]
+        prepare_all(self._convert, objects)
+        return self._table([self._row(obj) for obj in objects], meta.obj())
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """Return a Table without columns whose one row's object carries the resourceVersion."""
@@ -186,12 +191,13 @@ class TableForm:
             }
         )
 
-    def _row(self, entry: Entry) -> Obj:
-        stored = entry.obj()
+    def _row(self, stored: Obj) -> Obj:
         now = self._clock.now()
+        if self._custom:
+            stored = self._convert(stored)  # the columns of a custom resource are those of its version
         row: dict[str, Any] = {"cells": [column.cell(stored, now) for column in self._columns]}
         if self._include == "Object":
-            row["object"] = self._convert(stored)
+            row["object"] = stored if self._custom else self._convert(stored)
         elif self._include == "Metadata":
             row["object"] = PartialForm._IDENTITY | {"metadata": stored["metadata"]}
         return row
@@ -203,6 +209,13 @@ def bookmark_meta(revision: int, initial_end: bool) -> Obj:
     if initial_end:
         metadata["annotations"] = {INITIAL_END: "true"}
     return metadata
+
+
+def prepare_all(convert: Callable[[Obj], Obj], objects: Sequence[Obj]) -> None:
+    """Have everything converted together where that takes asking a webhook."""
+    prepare = getattr(convert, "prepare", None)
+    if prepare is not None:
+        prepare(objects)
 
 
 DEFAULT_COLUMNS = (

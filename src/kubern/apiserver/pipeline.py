@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from kubern.api.resource import Resource
 from kubern.apiserver.answers import text_response
 from kubern.apiserver.call import Call
+from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
 from kubern.apiserver.identity import Decision, User
 from kubern.apiserver.presenting import media_of
@@ -119,6 +120,8 @@ class Pipeline:
         if not resource.stored:
             return self._unstored(call)
         media_of(self._core, call)  # an answer that the client cannot read is refused before anything is written
+        if self._core.converters and resource.storage_prefix in self._core.converters:
+            return converted(lambda: verb.serve(self._core, call))
         return verb.serve(self._core, call)
 
     def _subresource(self, call: Call) -> Answer | Awaitable[Answer]:
@@ -131,6 +134,8 @@ class Pipeline:
             raise NotFound("the server could not find the requested resource")
         if _METHODS.get(call.request.method) not in declared.verbs:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        if self._core.converters and resource.storage_prefix in self._core.converters:
+            return converted(lambda: handler.serve(self._core, call))
         return handler.serve(self._core, call)
 
     def _unstored(self, call: Call) -> Answer | Awaitable[Answer]:

@@ -13,6 +13,7 @@ from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import invalid, new_causes, update_causes
+from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import (
@@ -43,8 +44,13 @@ class Written(NamedTuple):
     obj: Obj | None = None
     created: bool = False
 
-    def response(self, core: Core, call: Call, warnings: Sequence[str] = ()) -> Response:
-        """Return the answer that shows the written object."""
+    async def response(self, core: Core, call: Call, warnings: Sequence[str] = ()) -> Response:
+        """Return the answer that shows the written object, which is written whatever has to be asked to show it."""
+        if core.converter(call.resource) is None:
+            return self._shown(core, call, warnings)
+        return await converted(lambda: self._shown(core, call, warnings))
+
+    def _shown(self, core: Core, call: Call, warnings: Sequence[str]) -> Response:
         status = 201 if self.created else 200
         if self.entry is not None:
             return present(core, call, self.entry, status, warnings)

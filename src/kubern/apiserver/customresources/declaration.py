@@ -7,16 +7,21 @@ share the storage prefix `<group>/<plural>`, which is where upstream keeps them 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
+from kubern.api import field
 from kubern.api.jsonpath import compile_path
-from kubern.api.resource import SCALE, STATUS, Resource, ScalePaths, Subresource, nothing
+from kubern.api.resource import SCALE, STATUS, Conversion, Resource, ScalePaths, Subresource, nothing
 from kubern.api.rules.values import at, items, part
 from kubern.api.schema import Schema, StructuralSchema
 from kubern.apiserver.customresources.columns import columns_of
 from kubern.apiserver.customresources.ratcheting import still_wrong
 from kubern.base.errors import Cause, MethodNotAllowed
 from kubern.base.json import Obj
+
+if TYPE_CHECKING:
+    from kubern.apiserver.conversion_webhook import Converter
 
 
 class Declared(NamedTuple):
@@ -37,9 +42,16 @@ def schema_name(group: str, version: str, kind: str) -> str:
     return ".".join([*reversed(group.split(".")), version, kind])
 
 
-def declare(crd: Obj, meta: Schema) -> Declared:
-    """Return the resources of a definition whose names are accepted. `meta` is the schema of ObjectMeta."""
+def declare(crd: Obj, meta: Schema, converter: Converter | None = None) -> Declared:
+    """Return the resources of a definition whose names are accepted. `meta` is the schema of ObjectMeta.
+
+    With a converter, objects of another version than the stored one are checked by their own schema when they come in, and everything
+    after that sees the stored form.
+    """
     resources = {version["name"]: _resource(crd, version, meta) for _, version in items(crd, "spec.versions")}
+    if converter is not None:
+        stored = next(resource for resource in resources.values() if resource.storage_version)
+        resources = {name: one if one is stored else _asking(one, stored, converter) for name, one in resources.items()}
     served = tuple(resources[v["name"]] for _, v in items(crd, "spec.versions") if v.get("served"))
     stored = next(resources[v["name"]] for _, v in items(crd, "spec.versions") if v.get("storage"))
     return Declared(served, stored)
@@ -78,6 +90,44 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         structural=structural,
         storage_prefix=prefix_of(crd),
     )
+
+
+def _asking(resource: Resource, stored: Resource, converter: Converter) -> Resource:
+    """Return a version's resource whose objects a webhook converts, in both directions."""
+    structural = resource.structural
+    assert structural is not None
+
+    def to_storage(obj: Obj) -> None:
+        structural.default(obj)
+        causes = structural.validate(obj) or structural.judge(obj)
+        if causes:
+            raise field.invalid_error(resource.kind, resource.group, obj["metadata"].get("name", ""), causes)
+        _become(obj, converter.convert(obj, stored.api_version))
+
+    def from_storage(obj: Obj) -> None:
+        _become(obj, converter.convert(obj, resource.api_version))
+        structural.decode(obj)
+        structural.default(obj)
+
+    def prepare(objects: Sequence[Obj]) -> None:
+        converter.prepare(objects, resource.api_version)
+
+    return replace(
+        resource,
+        conversion=Conversion(to_storage, from_storage, prepare),
+        scale=stored.scale,
+        default=stored.default,
+        prepare_update=stored.prepare_update,
+        validate_create=stored.validate_create,
+        validate_update=stored.validate_update,
+        validate_status_update=stored.validate_status_update,
+    )
+
+
+def _become(obj: Obj, other: Obj) -> None:
+    if other is not obj:
+        obj.clear()
+        obj.update(other)
 
 
 def _subresources(given: Obj) -> tuple[Subresource, ...]:

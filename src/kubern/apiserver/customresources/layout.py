@@ -12,14 +12,15 @@ import orjson
 
 from kubern.api.resource import Resource
 from kubern.api.schema import StructuralSchema, WrongType
-from kubern.apiserver.encoding import Entry, Layout
+from kubern.apiserver.conversion_webhook import Converter, NeedsConversion
+from kubern.apiserver.encoding import Entry, Layout, UnreadableEntry
 from kubern.base.json import Obj
 
 
 class CustomLayout(Layout):
     """The byte layout of a custom resource in its storage version; `versions` are all that it is served in."""
 
-    __slots__ = ("_schema",)
+    __slots__ = ("_schema", "converter", "unconverted")
 
     def __init__(self, stored: Resource, versions: Sequence[Resource]) -> None:
         def fields(obj: Obj) -> Mapping[str, str]:
@@ -28,10 +29,21 @@ class CustomLayout(Layout):
         super().__init__(stored.kind, stored.api_version, stored.namespaced, fields)
         assert stored.structural is not None
         self._schema: StructuralSchema = stored.structural
+        self.converter: Converter | None = None
+        self.unconverted: list[bytes] = []
+        """Stored objects of another version that could not be shown because nobody has had them converted yet."""
 
     def entry(self, key: str, value: bytes, revision: int, lease: int = 0) -> Entry:
         """Return the entry of a stored value, as the schema of today has it."""
-        return super().entry(key, self.encode(self._settled(orjson.loads(value))), revision, lease)
+        obj = orjson.loads(value)
+        if self.converter is not None:
+            try:
+                obj = self.converter.convert(obj, self.api_version)
+            except NeedsConversion:
+                self.unconverted.append(orjson.dumps(obj))
+                why = f"it is stored as {obj.get('apiVersion')} and was not converted yet"
+                return UnreadableEntry(self, key, revision, lease, f'Internal error occurred: "{key}": {why}')
+        return super().entry(key, self.encode(self._settled(obj)), revision, lease)
 
     def _settled(self, obj: Obj) -> Obj:
         obj["kind"], obj["apiVersion"] = self.kind, self.api_version

@@ -136,11 +136,15 @@ class CustomResources:
         before = serving
         serving = Serving(self._core, crd)
         if before and before.stores_alike(serving):
-            serving.storage = before.storage
+            serving.take(before)
         else:
-            await self._core.feed.join(serving.storage.cache, serving.storage.broadcaster)
+            await serving.join(self._core)
             self._core.feed.listen(serving.storage.prefix, _Emptied(self, name, serving))
         self._serving[name] = serving
+        if serving.converter is not None:
+            self._core.converters[serving.storage.prefix] = serving.converter
+        else:
+            self._core.converters.pop(serving.storage.prefix, None)
         self._core.publish(serving.storage, serving.declared.served)
 
     def _withdraw(self, name: str) -> None:
@@ -148,6 +152,7 @@ class CustomResources:
         serving = self._serving.pop(name, None)
         if serving:
             self._core.publish(serving.storage, ())
+            self._core.converters.pop(serving.storage.prefix, None)
             self._core.feed.leave(serving.storage.prefix)
         group = name.partition(".")[2]
         for entry in self._core.storage_of(PLURAL, GROUP).cache.entries.values():

@@ -17,7 +17,8 @@ async def serve(core: Core, call: Call) -> Answer:
     warnings: list[str] = []
     obj = read_object(core, call, options, warnings)
     core.managing.created(call, obj, options)
-    return (await create(core, call, obj, options, warnings)).response(core, call, warnings)
+    written = await create(core, call, obj, options, warnings)
+    return await written.response(core, call, warnings)
 
 
 VERB = Verb("create", serve)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubern.apiserver.answers import success
 from kubern.apiserver.body import delete_options
 from kubern.apiserver.call import Call
+from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
 from kubern.apiserver.deletion import delete, parse
 from kubern.apiserver.presenting import present, show
@@ -36,7 +37,7 @@ async def serve(core: Core, call: Call) -> Answer:
         if resource.group:
             details["group"] = resource.group
         return show(core, call, success(details), 200, warnings)
-    return present(core, call, deleted.entry, 200, warnings)
+    return await converted(lambda: present(core, call, deleted.entry, 200, warnings))
 
 
 VERB = Verb("delete", serve)

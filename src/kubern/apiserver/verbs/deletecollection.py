@@ -7,6 +7,7 @@ import asyncio
 from kubern.apiserver.answers import body_response
 from kubern.apiserver.body import delete_options
 from kubern.apiserver.call import Call
+from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
 from kubern.apiserver.deletion import DeleteRequest, delete, parse
 from kubern.apiserver.encoding import Entry
@@ -36,9 +37,8 @@ async def serve(core: Core, call: Call) -> Answer:
         )
         deleted += [entry for entry in found if entry is not None]
     media = media_of(core, call)
-    return body_response(
-        200, form_of(core, call, media).encode_list(deleted, ListMeta(core.feed.revision)), media, warnings
-    )
+    form, meta = form_of(core, call, media), ListMeta(core.feed.revision)
+    return await converted(lambda: body_response(200, form.encode_list(deleted, meta), media, warnings))
 
 
 async def _one(core: Core, call: Call, entry: Entry, request: DeleteRequest, warnings: list[str]) -> Entry | None:

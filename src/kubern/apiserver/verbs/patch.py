@@ -36,7 +36,7 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     warnings: list[str] = []
     if media == APPLY_PATCH:
         written = await apply(core, call, read_configuration(call, options), strategy, options, warnings)
-        return written.response(core, call, list(dict.fromkeys(warnings)))
+        return await written.response(core, call, list(dict.fromkeys(warnings)))
     type = None if call.resource.structural else core.schemas[call.resource.schema].type
     patch = parse_patch(media, call.request.body, type)
 
@@ -57,7 +57,7 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
         return new
 
     written = await replace(core, call, transform, strategy, options, warnings)
-    return written.response(core, call, list(dict.fromkeys(warnings)))
+    return await written.response(core, call, list(dict.fromkeys(warnings)))
 
 
 VERB = Verb("patch", serve)

@@ -40,7 +40,7 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
             raise
         core.managing.created(call, wanted, options)
         written = await create(core, call, wanted, options, warnings)
-    return written.response(core, call, warnings)
+    return await written.response(core, call, warnings)
 
 
 VERB = Verb("update", serve)

@@ -11,7 +11,7 @@ from kubern.api.codec import PROTOBUF, protobuf
 from kubern.apiserver.answers import Media
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
-from kubern.apiserver.forms import Form
+from kubern.apiserver.forms import Form, FullForm
 from kubern.apiserver.options import ListOptions, list_options
 from kubern.apiserver.presenting import form_of, media_of
 from kubern.apiserver.selection import matcher
@@ -36,11 +36,39 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
     if call.request.method == "HEAD":
         return Response(200, HEADERS)
     media = media_of(core, call)
-    streaming = _Streaming(core, call, options, media, form_of(core, call, media))
-    headers = TABLE_HEADERS if media.transform == "Table" else HEADERS
+    form = form_of(core, call, media)
+    converter = core.converter(call.resource)
+    if converter is not None and media.transform != "PartialObjectMetadata":
+        return _converted(core, call, options, media, form)
+    streaming = _Streaming(core, call, options, media, form)
+    return Stream(200, _headers(media), streaming.start, streaming.stop)
+
+
+def _headers(media: Media) -> tuple[tuple[str, str], ...]:
     if media.encoding == PROTOBUF:
-        headers = PROTOBUF_HEADERS
-    return Stream(200, headers, streaming.start, streaming.stop)
+        return PROTOBUF_HEADERS
+    return TABLE_HEADERS if media.transform == "Table" else HEADERS
+
+
+def _converted(core: Core, call: Call, options: ListOptions, media: Media, form: Form) -> Stream:
+    """Answer with a stream whose events wait for a webhook to convert them."""
+    from kubern.apiserver.converted_watch import Converting
+
+    storage = core.storage(call.resource)
+    stored = storage.resource
+    streaming = _Streaming(core, call, options, media, FullForm(stored.kind, stored.api_version, stored.list_kind))
+    made: list[Converting] = []
+
+    def start(writer: StreamWriter) -> None:
+        made.append(Converting(writer, form, storage.cache.layout))
+        streaming.start(made[0])
+
+    def stop() -> None:
+        streaming.stop()
+        for converting in made:
+            converting.stop()
+
+    return Stream(200, _headers(media), start, stop)
 
 
 class _Streaming:

@@ -1,0 +1,269 @@
+"""Conversion webhooks: objects of one definition in two versions that look different, converted by a real HTTPS server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Answer, Api, Authority
+from tests.api.test_custom_resources import CRDS, until
+
+Obj = dict[str, Any]
+MERGE = {"content-type": "application/merge-patch+json"}
+APPLY = {"content-type": "application/apply-patch+yaml"}
+
+
+def convert(obj: Obj, target: str) -> Obj:
+    """v1 has a host and a port, v2 an address."""
+    spec = dict(obj.get("spec") or {})
+    if target.endswith("/v2"):
+        spec = {"address": f"{spec.get('host')}:{spec.get('port')}"}
+    else:
+        host, _, port = spec.get("address", "").partition(":")
+        spec = {"host": host, "port": int(port or 0)}
+    return {**obj, "apiVersion": target, "spec": spec}
+
+
+class Server:
+    """A conversion webhook; `answer` may be replaced."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.reviews: list[Obj] = []
+        self.answer: Callable[[Obj], Obj] = self.convert
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                review = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                server.reviews.append(review["request"])
+                response = {"uid": review["request"]["uid"], **server.answer(review["request"])}
+                body = json.dumps(
+                    {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "response": response}
+                ).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*authority.issue("conversion", "conversion", server=True))
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
+        self.client = {
+            "url": f"https://127.0.0.1:{self.http.server_address[1]}/convert",
+            "caBundle": base64.b64encode(authority.file.read_bytes()).decode(),
+        }
+        self._thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @staticmethod
+    def convert(request: Obj) -> Obj:
+        objects = [convert(obj, request["desiredAPIVersion"]) for obj in request["objects"]]
+        return {"result": {"status": "Success"}, "convertedObjects": objects}
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server(authority: Authority) -> Iterator[Server]:
+    made = Server(authority)
+    yield made
+    made.close()
+
+
+class Routes:
+    """A definition of routes, and where its objects are."""
+
+    def __init__(self, api: Api, namespace: str, server: Server) -> None:
+        self.api, self.server = api, server
+        self.group = f"g{uuid.uuid4().hex[:8]}.example.com"
+        self.name = f"routes.{self.group}"
+        self._path = f"/apis/{self.group}/{{}}/namespaces/{namespace}/routes"
+
+    def crd(self, stored: str = "v1") -> Obj:
+        specs: Obj = {
+            "v1": {"host": {"type": "string"}, "port": {"type": "integer", "default": 80}},
+            "v2": {"address": {"type": "string", "pattern": "^.+:[0-9]+$"}},
+        }
+        versions = [
+            {
+                "name": name, "served": True, "storage": name == stored, "subresources": {"status": {}},
+                "additionalPrinterColumns": [{"name": key, "type": "string", "jsonPath": f".spec.{key}"} for key in spec],
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                    "spec": {"type": "object", "required": [next(iter(spec))], "properties": spec},
+                    "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                }}},
+            }
+            for name, spec in specs.items()
+        ]  # fmt: skip
+        webhook = {"clientConfig": self.server.client, "conversionReviewVersions": ["v1"]}
+        return {
+            "metadata": {"name": self.name},
+            "spec": {
+                "group": self.group, "scope": "Namespaced", "names": {"plural": "routes", "kind": "Route"}, "versions": versions,
+                "conversion": {"strategy": "Webhook", "webhook": webhook},
+            },
+        }  # fmt: skip
+
+    def path(self, version: str, name: str = "") -> str:
+        return self._path.format(version) + (f"/{name}" if name else "")
+
+    def create(self, version: str, name: str, query: str = "", **spec: Any) -> Answer:
+        body = {"apiVersion": f"{self.group}/{version}", "kind": "Route", "metadata": {"name": name}, "spec": spec}
+        return self.api("POST", self.path(version) + query, body)
+
+    def get(self, version: str, name: str) -> Obj:
+        return self.api("GET", self.path(version, name)).body
+
+
+@pytest.fixture
+def routes(api: Api, namespace: str, server: Server) -> Iterator[Routes]:
+    made = Routes(api, namespace, server)
+    defined = api("POST", CRDS, made.crd())
+    assert defined.code == 201, defined.body
+    until(lambda: api("GET", made.path("v1")).code == 200)
+    yield made
+    server.answer = server.convert
+    api("DELETE", f"{CRDS}/{made.name}")
+    until(lambda: api("GET", f"{CRDS}/{made.name}").code == 404)
+
+
+def test_what_is_written_in_one_version_is_read_in_the_other(api: Api, routes: Routes) -> None:
+    assert routes.create("v1", "one", host="a").body["spec"] == {"host": "a", "port": 80}
+    assert routes.get("v2", "one")["spec"] == {"address": "a:80"}
+    made = routes.create("v2", "two", address="b:81")
+    assert (made.code, made.body["apiVersion"], made.body["spec"]) == (201, f"{routes.group}/v2", {"address": "b:81"})
+    assert routes.get("v1", "two")["spec"] == {"host": "b", "port": 81}
+    changed = api("PATCH", routes.path("v2", "one"), {"spec": {"address": "c:82"}}, headers=MERGE)
+    assert changed.body["spec"] == {"address": "c:82"}
+    assert changed.body["metadata"]["generation"] == 2
+    replaced = api("PUT", routes.path("v2", "one"), changed.body | {"spec": {"address": "d:83"}})
+    assert (replaced.code, routes.get("v1", "one")["spec"]) == (200, {"host": "d", "port": 83})
+    status = api("PATCH", routes.path("v2", "one") + "/status", {"status": {"ok": True}}, headers=MERGE)
+    assert (status.code, status.body["status"], status.body["spec"]) == (200, {"ok": True}, {"address": "d:83"})
+    listed = api("GET", routes.path("v2")).body
+    assert [item["spec"]["address"] for item in listed["items"]] == ["d:83", "b:81"]
+    assert listed["apiVersion"] == f"{routes.group}/v2"
+
+
+def test_a_list_is_converted_by_one_question_and_remembered(api: Api, routes: Routes) -> None:
+    for number in range(20):
+        routes.create("v1", f"r{number}", host="a", port=number)
+    routes.server.reviews.clear()
+    assert len(api("GET", routes.path("v2")).body["items"]) == 20
+    assert [len(review["objects"]) for review in routes.server.reviews] == [20]
+    assert len(api("GET", routes.path("v2")).body["items"]) == 20
+    assert len(routes.server.reviews) == 1
+    assert len(api("GET", routes.path("v1")).body["items"]) == 20
+    assert len(routes.server.reviews) == 1  # the stored version asks nobody
+
+
+def test_kubectl_shows_each_version_with_its_columns(api: Api, routes: Routes, namespace: str) -> None:
+    routes.create("v1", "one", host="a")
+    for version, expected in (("v1", "a 80"), ("v2", "a:80")):
+        shown = api.kubectl("-n", namespace, "get", f"routes.{version}.{routes.group}", "--no-headers")
+        assert shown.stdout.split() == ["one", *expected.split()], shown.stderr
+
+
+def test_each_version_is_judged_by_its_own_schema(routes: Routes) -> None:
+    refused = routes.create("v2", "bad", address="nonsense")
+    assert refused.code == 422
+    assert "spec.address" in refused.body["message"]
+    assert routes.create("v1", "bad", port=1).code == 422
+
+
+def test_watches_are_converted_in_order(api: Api, routes: Routes) -> None:
+    routes.create("v1", "one", host="a")
+    stream = api.watch(routes.path("v2") + "?watch=1")
+    try:
+        first = json.loads(next(stream))
+        assert (first["type"], first["object"]["spec"]) == ("ADDED", {"address": "a:80"})
+        for port in range(5):
+            api("PATCH", routes.path("v1", "one"), {"spec": {"port": port}}, headers=MERGE)
+        api("DELETE", routes.path("v1", "one"))
+        seen = [json.loads(next(stream)) for _ in range(6)]
+        assert [event["object"]["spec"]["address"] for event in seen] == [*(f"a:{port}" for port in range(5)), "a:4"]
+        assert [event["type"] for event in seen] == ["MODIFIED"] * 5 + ["DELETED"]
+        assert {event["object"]["apiVersion"] for event in seen} == {f"{routes.group}/v2"}
+    finally:
+        stream.close()
+
+
+def test_configurations_are_applied_in_either_version(api: Api, routes: Routes) -> None:
+    def apply(version: str, manager: str, query: str = "", **spec: Any) -> Answer:
+        body = {"apiVersion": f"{routes.group}/{version}", "kind": "Route", "metadata": {"name": "one"}, "spec": spec}
+        return api("PATCH", f"{routes.path(version, 'one')}?fieldManager={manager}{query}", body, headers=APPLY)
+
+    assert apply("v2", "a", address="x:1").code == 201
+    refused = apply("v1", "b", host="y", port=1)
+    assert refused.code == 409
+    assert 'conflict with "a": ' in refused.body["message"]
+    forced = apply("v1", "b", "&force=true", host="y", port=1)
+    assert forced.code == 200
+    assert routes.get("v2", "one")["spec"] == {"address": "y:1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"result": {"status": "Failed", "message": "no way"}}, "no way"),
+        ({"result": {"status": "Success"}, "convertedObjects": []}, "webhook returned 0 objects, expected 1"),
+        (
+            {"result": {"status": "Success"}, "convertedObjects": [1]},
+            "invalid converted object at index 0: must be an object",
+        ),
+        ({"uid": "other"}, 'expected response.uid="'),
+        ({}, "no reason given"),
+    ],
+)
+def test_what_a_webhook_gets_wrong_is_told(api: Api, routes: Routes, answer: Obj, said: str) -> None:
+    routes.create("v1", "one", host="a")
+    routes.server.answer = lambda request: answer
+    refused = api("GET", routes.path("v2", "one"))
+    assert refused.code == 500
+    assert refused.body["message"].startswith(f"conversion webhook for {routes.group}/v1, Kind=Route failed: ")
+    assert said in refused.body["message"]
+    assert api("GET", routes.path("v1", "one")).code == 200
+
+
+def test_only_labels_and_annotations_may_be_changed(api: Api, routes: Routes) -> None:
+    routes.create("v1", "one", host="a")
+
+    def meddle(request: Obj) -> Obj:
+        response = Server.convert(request)
+        for obj in response["convertedObjects"]:
+            obj["metadata"] = {**obj["metadata"], "finalizers": ["x/y"], "labels": {"by": "hook"}}
+        return response
+
+    routes.server.answer = meddle
+    metadata = routes.get("v2", "one")["metadata"]
+    assert metadata["labels"] == {"by": "hook"}
+    assert "finalizers" not in metadata
+
+
+def test_objects_of_an_earlier_storage_version_are_converted(api: Api, routes: Routes) -> None:
+    routes.create("v1", "one", host="a", port=7)
+    current = api("GET", f"{CRDS}/{routes.name}").body
+    moved = api("PUT", f"{CRDS}/{routes.name}", current | {"spec": routes.crd("v2")["spec"]})
+    assert moved.code == 200, moved.body
+    assert moved.body["status"]["storedVersions"] == ["v1", "v2"]
+    until(lambda: routes.create("v2", "probe", "?dryRun=All", address="p:1").code == 201)
+    assert routes.get("v2", "one")["spec"] == {"address": "a:7"}
+    assert routes.get("v1", "one")["spec"] == {"host": "a", "port": 7}
+    changed = api("PATCH", routes.path("v1", "one"), {"spec": {"port": 8}}, headers=MERGE)
+    assert changed.body["spec"] == {"host": "a", "port": 8}
