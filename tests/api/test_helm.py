@@ -36,7 +36,7 @@ def jobs_done(api: Any, namespace: str) -> Iterator[list[str]]:
 
     def complete() -> None:
         while not ended.wait(0.05):
-            for name in (job["metadata"]["name"] for job in api("GET", path).body["items"] if not job["status"]):
+            for name in (job["metadata"]["name"] for job in api("GET", path).body["items"] if not job.get("status")):
                 answer = api("PATCH", f"{path}/{name}/status", {"status": COMPLETE}, headers=merge)
                 done.append(name if answer.code == 200 else str(answer.body))
 
