@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubern.apiserver.admission_chain import Admission, Attributes
 from kubern.apiserver.matching import matched_resource
-from kubern.apiserver.policies.parameters import ParameterError, parameters
+from kubern.apiserver.policies.binding import taken
 from kubern.base.errors import Cause, Forbidden, Invalid, RequestEntityTooLarge, StatusError, Unauthorized
 from kubern.base.json import Obj
 
@@ -59,33 +59,17 @@ def check(attributes: Attributes) -> None:
 
 def _objections(attributes: Attributes, policy: Compiled, matched: Resource, bindings: Any) -> Iterator[Objection]:
     variables: dict[str, Any] | None = None
-    for binding in bindings:
-        spec = binding.get("spec") or {}
-        narrowed = spec.get("matchResources")
-        if narrowed and not _narrowed(narrowed, attributes):
-            continue
-        name, actions = binding["metadata"]["name"], tuple(spec.get("validationActions") or ())
-        try:
-            found = parameters(attributes, policy.spec.get("paramKind"), spec.get("paramRef"))
-        except ParameterError as error:
-            if policy.fails_closed:
-                yield Objection(policy.name, name, f"failed to configure binding: {error}")
-            continue
-        for param in found.objects:
+    for binding in taken(attributes, policy, bindings):
+        actions = tuple(binding.spec.get("validationActions") or ())
+        if binding.problem and policy.fails_closed:
+            yield Objection(policy.name, binding.name, binding.problem)
+        for param in binding.params:
             if variables is None:
                 from kubern.apiserver.policies.variables import request_variables
 
                 variables = request_variables(attributes, matched)
             for message, reason in _evaluate(policy, variables | {"params": param}):
-                yield Objection(policy.name, name, message, reason, actions)
-
-
-def _narrowed(source: Obj, attributes: Attributes) -> bool:
-    """Say whether a binding's matchResources, which may have no rules, takes a request."""
-    if source.get("resourceRules"):
-        return matched_resource(source, attributes) is not None
-    everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*", "*/*"]}
-    return matched_resource({**source, "resourceRules": [everything]}, attributes) is not None
+                yield Objection(policy.name, binding.name, message, reason, actions)
 
 
 def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 import orjson
 
-from kubern.api import schema
 from kubern.api.resource import Resource
 from kubern.api.schema import NotDecodable
 from kubern.api.schema.json_patch import apply_json_patch
 from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed
-from kubern.apiserver.admission_chain import Attributes, Reinvocation, refused
+from kubern.apiserver.admission_chain import Attributes, refused
 from kubern.apiserver.admission_request import admission_request
-from kubern.apiserver.conversion import to_served, to_stored
+from kubern.apiserver.conversion import to_served
 from kubern.apiserver.matching import EXEMPT, selects_namespace, selects_object
 from kubern.apiserver.metadata import random_uid
+from kubern.apiserver.mutation import Turns, take_over
 from kubern.apiserver.webhooks.caller import WebhookFailed
 from kubern.apiserver.webhooks.conditions import ConditionFailed
 from kubern.apiserver.webhooks.configurations import Hook
@@ -95,36 +95,13 @@ def _conditions_met(hook: Hook, resource: Resource, attributes: Attributes) -> b
         raise refused(attributes, str(error)) from error
 
 
-class _Pass(NamedTuple):
-    """What reinvocation is about: which webhooks may be asked again, and which have to be."""
-
-    eligible: set[str]
-    due: set[str]
-
-
 async def _mutate(attributes: Attributes) -> None:
-    reinvocation = attributes.reinvocation or Reinvocation()
-    state: _Pass = reinvocation.notes.setdefault(_NOTES, _Pass(set(), set()))
-    if reinvocation.second and reinvocation.notes.get("output") != attributes.obj:
-        _make_due(state)  # plug-ins of our own have changed the object since
+    turns = Turns.of(attributes, _NOTES)
     for hook in attributes.core.mutating.hooks:
-        if reinvocation.second and hook.id not in state.due:
-            continue
-        asked = _concerned(hook, attributes)
-        if asked is None:
-            continue
-        if await _mutate_by(asked, attributes):
-            _make_due(state)
-            reinvocation.wanted = True
-        if hook.again:
-            state.eligible.add(hook.id)
-    if attributes.obj is not None:
-        reinvocation.notes["output"] = orjson.loads(orjson.dumps(attributes.obj))
-
-
-def _make_due(state: _Pass) -> None:
-    state.due.update(state.eligible)
-    state.eligible.clear()
+        asked = _concerned(hook, attributes) if turns.has(hook.id) else None
+        if asked is not None:
+            turns.took(hook.id, changed=await _mutate_by(asked, attributes), again=hook.again)
+    turns.end(attributes)
 
 
 async def _mutate_by(asked: Asked, attributes: Attributes) -> bool:
@@ -138,7 +115,6 @@ async def _mutate_by(asked: Asked, attributes: Attributes) -> bool:
         raise _internal(
             f'admission webhook "{name}" attempted to modify the object, which is not supported for this operation'
         )
-    before = orjson.dumps(attributes.obj)
     try:
         patched = apply_json_patch(shown.obj, verdict.patch)
     except PatchFailed as error:
@@ -147,29 +123,10 @@ async def _mutate_by(asked: Asked, attributes: Attributes) -> bool:
         raise _internal(str(error)) from error
     if not isinstance(patched, dict) or not isinstance(patched.get("metadata", {}), dict):
         raise _internal("the patched object is not an object")
-    new: Obj = orjson.loads(orjson.dumps(patched))
-    _settle(attributes, asked.resource, new)
-    attributes.obj.clear()
-    attributes.obj.update(new)
-    return bool(orjson.loads(before) != attributes.obj)
-
-
-def _settle(attributes: Attributes, resource: Resource, obj: Obj) -> None:
-    """Decode, prune and default a patched object again, and bring it into its stored form. Raises `InternalError`."""
-    core = attributes.core
     try:
-        if attributes.kind is not None:
-            definition = core.schemas.definitions.by_kind.get(attributes.kind)
-            if definition:
-                schema.settle(core.schemas[definition], obj, attributes.kind.kind, attributes.kind.version, "Ignore")
-            return
-        decoder = resource.structural or core.schemas[resource.schema]
-        schema.settle(decoder, obj, resource.kind, resource.version, "Ignore")
+        return take_over(attributes, asked.resource, patched)
     except NotDecodable as error:
         raise _internal(str(error)) from error
-    if resource.stored:
-        to_stored(obj, resource, core.storage(resource).resource)
-    resource.default(obj)
 
 
 async def _validate(chosen: list[Asked], attributes: Attributes) -> None:
