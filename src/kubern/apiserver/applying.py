@@ -13,7 +13,7 @@ from kubern.api import codec
 from kubern.api.apply import managers as held_by
 from kubern.api.apply.fieldset import Fields, difference, union
 from kubern.api.apply.managers import APPLY, FIRST, UPDATE, Conflicting, Held, Managers
-from kubern.api.apply.shapes import MISSING, MapShape, Unfit
+from kubern.api.apply.shapes import MISSING, MapShape, Unfit, emptied
 from kubern.api.codec.json_body import BodyError
 from kubern.api.resource import Resource
 from kubern.api.schema import WrongType
@@ -116,6 +116,7 @@ class Applied:
         try:
             unknown = decoder.decode(self._config)
             self._owned = _owned(self._shape, self._path.part(config))
+            self._emptied = emptied(self._shape, self._path.part(config))
         except (WrongType, Unfit) as error:
             raise _unfit(call, str(error)) from error
         if unknown:
@@ -135,7 +136,8 @@ class Applied:
         resource = self._call.resource
         live = self._managing.served(resource)(old)
         managers = self._before(live)
-        merged = self._shape.merge(live, self._path.part(self._config))
+        below = _without(self._shape, live, self._emptied) if self._emptied else live
+        merged = self._shape.merge(below, self._path.part(self._config))
         merged["metadata"] = merged["metadata"] | {
             key: value for key, value in self._config["metadata"].items() if key in ("uid", "resourceVersion")
         }

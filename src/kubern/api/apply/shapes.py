@@ -181,6 +181,10 @@ class ListShape(Shape):
             self._item = self._make_item()
         return self._item
 
+    def element(self, item: Any) -> str:
+        """Return the path element of an item."""
+        return element_of(item, self._keys)
+
     def indexed(self, items: list[Any]) -> tuple[dict[str, Any], set[str]]:
         """Return the items by their path elements, and the elements that more than one item has (with a list of these)."""
         found: dict[str, Any] = {}
@@ -300,6 +304,27 @@ class FreeShape(MapShape):
         if isinstance(old, dict) and isinstance(new, dict):
             return super().changes(old, new)
         return {}, None
+
+
+def emptied(shape: Shape, value: Any) -> Fields:
+    """Return the places of a configuration where an empty list or map stands for a whole one, which it takes the place of.
+
+    Normal form leaves such values out, as if nothing was said of them.
+    """
+    out: Fields = {}
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        inner = [("f:" + key, shape.child(key), item) for key, item in value.items()]
+    elif isinstance(shape, ListShape) and isinstance(value, list):
+        inner = [(shape.element(item), shape.item, item) for item in value]
+    else:
+        return out
+    for element, child, item in inner:
+        whole = not isinstance(child, MapShape | ListShape)
+        if whole and isinstance(item, dict | list) and not item:
+            out[element] = {}
+        elif below := emptied(child, item):
+            out[element] = below
+    return out
 
 
 def _pruned(shape: Shape, value: Any, node: Fields) -> Any:

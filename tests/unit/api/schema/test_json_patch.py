@@ -1,10 +1,12 @@
 from typing import Any
 
+import jsonpatch
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubern.api.schema.json_patch import same
 from kubern.api.schema.patch import MalformedPatch, PatchFailed, apply_json_patch, apply_merge_patch, create_merge_patch
 
 DOC: dict[str, Any] = {"a": {"b": [1, 2, 3]}, "c/d": 1, "e~f": None, "t": True}
@@ -116,4 +118,12 @@ def test_a_made_merge_patch_leads_from_one_document_to_the_other(old: dict[str, 
     assert orjson.dumps(
         apply_merge_patch(old, create_merge_patch(old, new)), option=orjson.OPT_SORT_KEYS
     ) == orjson.dumps(new, option=orjson.OPT_SORT_KEYS)
+    assert orjson.dumps(old) == before
+
+
+@given(documents, documents)
+def test_a_made_json_patch_leads_from_one_document_to_the_other(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """The patch is one that another library makes: adds, removals, replacements and moves."""
+    before = orjson.dumps(old)
+    assert same(apply_json_patch(old, jsonpatch.make_patch(old, new).patch), new)
     assert orjson.dumps(old) == before
