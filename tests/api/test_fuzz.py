@@ -12,6 +12,8 @@ import pytest
 
 from tests.api import fuzzing
 
+TOO_NEW = "Too large resource version"
+"""What upstream too answers with 504."""
 GROWTH = 24 << 20
 """Bytes that memory may grow between the first and the second round of the same requests."""
 
@@ -40,7 +42,7 @@ def _round(api: Any, requests: list[fuzzing.Request]) -> dict[int, int]:
     target, failures = fuzzing.Target(api), []
     for request in requests:
         code, text = target.send(request)
-        if code >= 500:
+        if code >= 500 and TOO_NEW not in text:
             failures.append(
                 f"{request.method} {request.path[:300]} {(request.body or b'')[:2000]!r}\n -> {code} {text[:500]}"
             )

@@ -46,6 +46,7 @@ def settle(
         duplicates,
     )
     warnings += [text for text in found if text not in warnings]
+    obj.setdefault("metadata", {})  # conversions and defaults rely on it; a missing name is refused later
     if resource.stored:
         stored = core.storage(resource).resource
         to_stored(obj, resource, stored)

@@ -67,6 +67,9 @@ def revision_of(text: str) -> int | None:
             INVALID, f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax', "resourceVersion"
         )
         raise invalid_options("ListOptions", [cause])
+    if len(text) > 20 or int(text) >= 1 << 64:
+        why = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": value out of range'
+        raise invalid_options("ListOptions", [Cause(INVALID, why, "resourceVersion")])
     return int(text)
 
 

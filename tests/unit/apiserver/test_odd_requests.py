@@ -23,6 +23,7 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 SCALERS = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
+JOBS = "/apis/batch/v1/namespaces/default/jobs/j"
 MERGE = "application/merge-patch+json"
 
 
@@ -97,8 +98,17 @@ async def test_a_patched_scale_is_still_one(local: Local, patch: dict[str, Any])
 SCALER = {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 3}
 
 
-async def test_an_object_to_convert_may_lack_metadata(local: Local) -> None:
-    assert _said(await local("PUT", f"{SCALERS}/h/status", {"spec": SCALER}))[0] in (400, 404, 422)
+@pytest.mark.parametrize("path", [f"{SCALERS}/h/status", JOBS, f"{JOBS}/status"])
+async def test_an_object_to_convert_or_default_may_lack_metadata(local: Local, path: str) -> None:
+    code, message = _said(await local("PUT", path, {"spec": SCALER if path.startswith(SCALERS) else {}}))
+    assert code in (400, 404), message
+
+
+@pytest.mark.parametrize("revision", [str(1 << 64), "9" * 5000])
+async def test_a_revision_has_64_bits(local: Local, revision: str) -> None:
+    code, message = _said(await local("GET", CONFIG_MAPS, query=f"resourceVersion={revision}"))
+    assert code == 422
+    assert "value out of range" in message
 
 
 @pytest.mark.parametrize("key", ["metrics", "current-metrics", "conditions", "behavior"])
