@@ -1,6 +1,6 @@
-"""Build hook: compiles the CRI's .proto into the Python module that the kubelet imports.
+"""Build hook: compiles the .proto files into the Python modules that the kubelet and the etcd back end import.
 
-Runs for every build, editable ones too, so that the generated file is never committed and always fits the installed protobuf.
+Runs for every build, editable ones too, so that the generated files are never committed and always fit the installed protobuf.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PROTO = "kubern/kubelet/runtime/api.proto"
-GENERATED = "src/kubern/kubelet/runtime/api_pb2.py"
+PROTOS = ("kubern/kubelet/runtime/api.proto", "kubern/store/etcd/rpc.proto")
 
 
 class CompileProtocols(BuildHookInterface):
-    """Writes `api_pb2.py` beside `api.proto` and hands it to the build, which would leave an ignored file out."""
+    """Writes `*_pb2.py` beside each `.proto` and hands them to the build, which would leave ignored files out."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile. Raises `RuntimeError` when the compiler refuses the file."""
+        """Compile. Raises `RuntimeError` when the compiler refuses a file."""
         from grpc_tools import protoc
 
         source = Path(self.root) / "src"
-        if protoc.main(["protoc", f"-I{source}", f"--python_out={source}", str(source / PROTO)]):
-            raise RuntimeError(f"protoc could not compile {PROTO}")
-        build_data["artifacts"].append(GENERATED)
+        for proto in PROTOS:
+            if protoc.main(["protoc", f"-I{source}", f"--python_out={source}", str(source / proto)]):
+                raise RuntimeError(f"protoc could not compile {proto}")
+            build_data["artifacts"].append("src/" + proto.replace(".proto", "_pb2.py"))

@@ -15,7 +15,7 @@ import pytest
 import uvloop
 
 from kubern.base.clock import FakeClock
-from kubern.store.contract import Compacted, Event, StoreError, StoreUnavailable
+from kubern.store.contract import Compacted, Event, LeaseNotFound, StoreError, StoreUnavailable
 from kubern.store.embedded import EmbeddedStore
 
 
@@ -220,3 +220,23 @@ def test_it_runs_on_uvloop(tmp_path: Path, clock: FakeClock) -> None:
         return value
 
     assert uvloop.run(main()) == b"99"
+
+
+async def test_an_expired_lease_takes_its_keys_along(store: EmbeddedStore, clock: FakeClock) -> None:
+    lease = await store.grant(10)
+    await store.txn(b"kept", b"1")
+    await store.txn(b"leased", b"1", lease=lease)
+    assert (await store.range(b"leased")).items[0].lease == lease
+    watch = store.watch(b"leased")
+    await clock.advance(9)
+    assert await store.keep_alive(lease) == 10
+    await clock.advance(9)
+    assert (await store.range(b"leased")).total == 1
+    await clock.advance(2)
+    (event,) = await anext(aiter(watch))
+    assert event.deleted
+    assert [item.key for item in (await store.range(b"", b"\0")).items] == [b"kept"]
+    with pytest.raises(LeaseNotFound):
+        await store.keep_alive(lease)
+    with pytest.raises(LeaseNotFound):
+        await store.txn(b"x", b"1", lease=lease)
