@@ -27,6 +27,7 @@ CONTROLLER_REVISIONS = GVR("apps", "v1", "controllerrevisions")
 JOBS = GVR("batch", "v1", "jobs")
 CRON_JOBS = GVR("batch", "v1", "cronjobs")
 DISRUPTION_BUDGETS = GVR("policy", "v1", "poddisruptionbudgets")
+ATTRIBUTES_CLASSES = GVR("storage.k8s.io", "v1", "volumeattributesclasses")
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
 
