@@ -1,4 +1,4 @@
-"""MutatingAdmissionPolicies through a real apiserver: configurations and patches, order, parameters, failures, reinvocation."""
+"""MutatingAdmissionPolicies through a real apiserver: what they make of objects, and what becomes of those that fail."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import Any
 import pytest
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
+Obj = dict[str, Any]
 Policy = Callable[..., str]
+CONFIG_MAPS: Obj = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}  # fmt: skip
+DEPLOYMENTS: Obj = CONFIG_MAPS | {"apiGroups": ["apps"], "resources": ["deployments"]}
 
 
-def configuration(expression: str) -> dict[str, Any]:
+def patch(*operations: str) -> Obj:
+    return {"patchType": "JSONPatch", "jsonPatch": {"expression": f"[{', '.join(operations)}]"}}
+
+
+def configure(expression: str) -> Obj:
     return {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
 
 
-def patch(expression: str) -> dict[str, Any]:
-    return {"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}
+def put(path: str, value: str) -> Obj:
+    return patch(f'JSONPatch{{op: "add", path: "{path}", value: {value}}}')
 
 
 @pytest.fixture
@@ -24,18 +31,10 @@ def policy(api: Any, namespace: str) -> Iterator[Policy]:
     """Make a policy with its binding, which means the test's namespace only; both are deleted after the test."""
     made = []
 
-    def create(
-        *mutations: dict[str, Any], binding: dict[str, Any] | None = None, rule: dict[str, Any] | None = None, **spec: Any
-    ) -> str:  # fmt: skip
+    def create(*mutations: Obj, binding: Obj | None = None, rule: Obj = CONFIG_MAPS, **spec: Any) -> str:
         name = f"{namespace}-{len(made)}"
-        everything = {
-            "apiGroups": [""],
-            "apiVersions": ["v1"],
-            "operations": ["CREATE", "UPDATE"],
-            "resources": ["configmaps"],
-        }
         constraints = {
-            "resourceRules": [everything | (rule or {})],
+            "resourceRules": [rule],
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         }
         whole = {"matchConstraints": constraints, "mutations": list(mutations), "reinvocationPolicy": "Never"} | spec
@@ -51,112 +50,254 @@ def policy(api: Any, namespace: str) -> Iterator[Policy]:
         api("DELETE", path)
 
 
-def configmap(api: Any, namespace: str, name: str = "c", **data: str) -> Any:
-    body = {"metadata": {"name": name, "labels": {"a": "b"}}, "data": data}
-    return api("POST", f"/api/v1/namespaces/{namespace}/configmaps", body)
+@pytest.fixture
+def make(api: Any, namespace: str) -> Callable[..., Any]:
+    """Create a ConfigMap, or whatever else a body is."""
+
+    def create(body: Obj | None = None, name: str = "c", query: str = "", **data: str) -> Any:
+        whole: Obj = body or {"apiVersion": "v1", "kind": "ConfigMap", "data": data}
+        whole = whole | {"metadata": {"name": name} | whole.get("metadata", {})}
+        version = whole["apiVersion"]
+        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        return api("POST", f"{prefix}/namespaces/{namespace}/{whole['kind'].lower()}s{query}", whole)
+
+    return create
 
 
-def test_a_configuration_is_merged_into_the_object(api: Any, namespace: str, policy: Policy) -> None:
+def deployment(**spec: Any) -> Obj:
+    containers = [{"name": "a", "image": "a:1", "env": [{"name": "ONE", "value": "1"}]}]
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": containers}}
+    whole = {"replicas": 1, "selector": {"matchLabels": {"app": "a"}}, "template": template} | spec
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "spec": whole}
+
+
+SET_2 = 'JSONPatch{op: "replace", path: "/data/a", value: "2"}'
+JSON_PATCHES = {
+    "add": (put("/data/b", "'2'"), {"a": "1", "b": "2"}),
+    "what the object says": (put("/data/b", "object.data.a + object.metadata.name"), {"a": "1", "b": "1c"}),
+    "several": (patch('JSONPatch{op: "copy", from: "/data/a", path: "/data/b"}', 'JSONPatch{op: "remove", path: "/data/a"}'), {"b": "1"}),
+    "a test that holds": (patch('JSONPatch{op: "test", path: "/data/a", value: "1"}', SET_2), {"a": "2"}),
+    "a test that does not": (patch('JSONPatch{op: "test", path: "/data/a", value: "9"}', SET_2), {"a": "1"}),
+    "an object": (put("/data", "Object.data{a: 'x'}"), {"a": "x"}),
+    "a map": (put("/data", "{'a': string(1 + 1)}"), {"a": "2"}),
+    "nothing": (patch(), {"a": "1"}),
+    "conditional": (patch('has(object.z) ? JSONPatch{op: "remove", path: "/data"} : JSONPatch{op: "add", path: "/data/b", value: "n"}'),
+                    {"a": "1", "b": "n"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("mutation", "data"), JSON_PATCHES.values(), ids=JSON_PATCHES)
+def test_json_patches(make: Any, policy: Policy, mutation: Obj, data: Obj) -> None:
+    policy(mutation)
+    answer = make(a="1")
+    assert answer.code == 201, answer.body
+    assert answer.body["data"] == data
+
+
+def test_a_key_with_slashes_is_escaped(make: Any, policy: Policy) -> None:
+    key = "jsonpatch.escapeKey('example.com/a')"
+    empty = 'JSONPatch{op: "add", path: "/metadata/annotations", value: {}}'
+    policy(patch(empty, f'JSONPatch{{op: "add", path: "/metadata/annotations/" + {key}, value: "x"}}'))
+    answer = make()
+    assert answer.code == 201, answer.body["message"]
+    assert answer.body["metadata"]["annotations"] == {"example.com/a": "x"}
+
+
+def test_mutations_of_a_policy_see_each_others_results(make: Any, policy: Policy) -> None:
+    more = "Object{spec: Object.spec{replicas: object.spec.replicas + 100}}"
+    policy(configure(more), put("/spec/replicas", "object.spec.replicas + variables.ten"), rule=DEPLOYMENTS,
+           variables=[{"name": "ten", "expression": "10"}])  # fmt: skip
+    assert make(deployment()).body["spec"]["replicas"] == 111
+
+
+def test_a_configuration_is_merged_by_the_schema(make: Any, policy: Policy) -> None:
+    where = "Object.spec.template.spec"
+    env = f"{where}.containers.env{{name: 'TWO', value: '2'}}"
+    container = f"{where}.containers{{name: 'a', env: [{env}]}}"
+    sidecar = f"{where}.initContainers{{name: 'mesh', image: 'mesh:1', restartPolicy: 'Always'}}"
     policy(
-        configuration('Object{metadata: Object.metadata{labels: {"team": "x"}}, data: {"by": object.metadata.name}}')
+        configure(
+            f"Object{{metadata: Object.metadata{{labels: {{'team': 'x'}}}}, spec: Object.spec{{template: Object.spec.template{{"
+            f"spec: {where}{{containers: [{container}], initContainers: [{sidecar}]}}}}}}}}"
+        ),
+        rule=DEPLOYMENTS,
     )
-    made = configmap(api, namespace, own="1")
-    assert made.code == 201, made.body
-    assert made.body["metadata"]["labels"] == {"a": "b", "team": "x"}
-    assert made.body["data"] == {"own": "1", "by": "c"}
-
-
-def test_lists_with_keys_are_merged_by_the_schema(api: Any, namespace: str, policy: Policy) -> None:
-    side = 'Object.spec.containers{name: "side", image: "side:1"}'
-    policy(
-        configuration(f"Object{{spec: Object.spec{{containers: [{side}]}}}}"),
-        rule={"resources": ["pods"], "operations": ["CREATE"]},
+    body = make(deployment()).body
+    pod = body["spec"]["template"]["spec"]
+    assert body["metadata"]["labels"] == {"team": "x"}
+    (container_made,) = pod["containers"]
+    assert (container_made["image"], container_made["env"]) == (
+        "a:1",
+        [{"name": "ONE", "value": "1"}, {"name": "TWO", "value": "2"}],
     )
-    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
-    made = api("POST", f"/api/v1/namespaces/{namespace}/pods", pod)
-    assert [c["name"] for c in made.body["spec"]["containers"]] == ["web", "side"], made.body
-    assert (
-        made.body["spec"]["containers"][1]["imagePullPolicy"] == "IfNotPresent"
-    )  # what was merged in has its defaults
+    assert [(each["name"], each["imagePullPolicy"]) for each in pod["initContainers"]] == [("mesh", "IfNotPresent")]
 
 
-def test_a_patch_of_expressions(api: Any, namespace: str, policy: Policy) -> None:
-    operation = (
-        'JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("example.com/x"), value: variables.who}'
+SPOILED = {
+    "an unknown field": (
+        configure("Object{spec: Object.spec{replicasx: 1}}"),
+        "error applying patch: failed to convert patch object to typed object: .spec.replicasx: field not declared in schema",
+    ),
+    "a wrong name": (
+        configure("Object{spec: Object.specx{replicas: 1}}"),
+        'type mismatch: unexpected type name "Object.specx", expected "Object.spec", which matches field name path from root Object type',
+    ),
+    "an atomic struct": (
+        configure("Object{spec: Object.spec{selector: Object.spec.selector{matchLabels: {'l': 'v'}}}}"),
+        "error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.selector",
+    ),
+    "an expression that fails": (
+        put("/spec/replicas", "object.nothing"),
+        None,
+    ),
+    "a value that is not there": (
+        patch('JSONPatch{op: "replace", path: "/spec/template/spec/containers/-", value: {"name": "x"}}'),
+        "JSONPath: replace operation does not apply: doc is missing key: /spec/template/spec/containers/-: missing value",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mutation", "said"), SPOILED.values(), ids=SPOILED)
+def test_what_fails_refuses_the_request(make: Any, policy: Policy, mutation: Obj, said: str | None) -> None:
+    name = policy(mutation, rule=DEPLOYMENTS)
+    refused = make(deployment())
+    expression = mutation.get("jsonPatch", {}).get("expression")
+    said = said or f"expression '{expression}' resulted in error: no such key: nothing"
+    message = f"policy '{name}' with binding '{name}' denied request: {said}"
+    assert (refused.code, refused.body["reason"], refused.body["message"]) == (403, "Invalid", message)
+    assert refused.body["details"]["causes"] == [{"message": message}]
+
+
+def test_what_fails_is_passed_over_if_the_policy_says_so(make: Any, policy: Policy) -> None:
+    policy(put("/data/b", "object.nothing"), put("/data/b", "'2'"), failurePolicy="Ignore")
+    assert make(a="1").body["data"] == {"a": "1", "b": "2"}
+
+
+def test_a_patch_to_something_that_is_no_such_object_is_an_internal_error(make: Any, policy: Policy) -> None:
+    policy(put("/nonsense", "1"), failurePolicy="Ignore")
+    refused = make()
+    assert (refused.code, refused.body["message"]) == (
+        500,
+        'Internal error occurred: strict decoding error: unknown field "nonsense"',
     )
-    policy(
-        patch(f'[{operation}] + (has(object.data.drop) ? [JSONPatch{{op: "remove", path: "/data/drop"}}] : [])'),
-        variables=[{"name": "who", "expression": "object.metadata.name + '-1'"}],
+
+
+def test_parameters_conditions_and_bindings(api: Any, make: Any, namespace: str, policy: Policy) -> None:
+    body = {"metadata": {"name": "quiet", "labels": {"say": "yes"}}, "data": {"text": "hush"}}
+    assert api("POST", f"/api/v1/namespaces/{namespace}/configmaps", body).code == 201
+    kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+    conditions = [{"name": "only-c", "expression": "object.metadata.name == 'c' && params.data.text != ''"}]
+    policy(put("/data/said", "params.data.text"), paramKind=kind, matchConditions=conditions,
+           binding={"paramRef": {"selector": {"matchLabels": {"say": "yes"}}, "parameterNotFoundAction": "Deny"}})  # fmt: skip
+    policy(put("/data/never", "'x'"), binding={"matchResources": {"objectSelector": {"matchLabels": {"a": "b"}}}})
+    assert make(a="1").body["data"] == {"a": "1", "said": "hush"}
+    assert make(name="other", a="1").body["data"] == {"a": "1"}
+    name = policy(put("/data/x", "'x'"), paramKind=kind,
+                  binding={"paramRef": {"name": "gone", "parameterNotFoundAction": "Deny"}})  # fmt: skip
+    refused = make(name="third")
+    assert (refused.code, refused.body["reason"]) == (403, "Forbidden")
+    assert refused.body["message"] == (
+        f"policy '{name}' with binding '{name}' denied request: failed to configure binding: "
+        "no params found for policy binding with `Deny` parameterNotFoundAction"
     )
-    made = configmap(api, namespace, drop="1", keep="2").body
-    assert made["metadata"]["labels"]["example.com/x"] == "c-1"
-    assert made["data"] == {"keep": "2"}
 
 
-def test_policies_and_mutations_see_what_those_before_them_made(api: Any, namespace: str, policy: Policy) -> None:
-    policy(configuration('Object{data: {"n": "1"}}'), configuration('Object{data: {"n": object.data.n + "2"}}'))
-    policy(configuration('Object{data: {"n": object.data.n + "3"}}'))
-    assert configmap(api, namespace).body["data"] == {"n": "123"}
+@pytest.mark.parametrize(("again", "seen"), [("IfNeeded", "3"), ("Never", "1")])
+def test_reinvocation(make: Any, policy: Policy, again: str, seen: str) -> None:
+    policy(put("/data/count", "string(object.data.size())"), reinvocationPolicy=again)
+    policy(put("/data/later", "'x'"))
+    assert make(a="1").body["data"] == {"a": "1", "later": "x", "count": seen}
 
 
-def test_conditions_and_parameters(api: Any, namespace: str, policy: Policy) -> None:
-    configmap(api, namespace, "settings", word="hello")
-    reference = {"name": "settings", "namespace": namespace, "parameterNotFoundAction": "Deny"}
-    policy(
-        configuration('Object{data: {"said": params.data.word}}'),
-        paramKind={"apiVersion": "v1", "kind": "ConfigMap"}, binding={"paramRef": reference},
-        matchConditions=[{"name": "some", "expression": "object.metadata.name != 'plain'"}],
-    )  # fmt: skip
-    assert configmap(api, namespace, "one").body["data"] == {"said": "hello"}
-    assert "data" not in configmap(api, namespace, "plain").body
+def test_policies_see_what_those_before_them_made(make: Any, policy: Policy) -> None:
+    policy(put("/data/n", "'1'"), put("/data/n", "object.data.n + '2'"))
+    policy(put("/data/n", "object.data.n + '3'"))
+    assert make(a="1").body["data"]["n"] == "123"
 
 
-@pytest.mark.parametrize(
-    ("mutation", "said"),
-    [
-        (configuration('Object{data: {"x": object.data.missing}}'), "no such key: "),
-        (configuration("Object{nope: 1}"), 'unknown field "nope"'),
-        (patch('[JSONPatch{op: "test", path: "/data", value: "x"}]'), "JSON Patch: "),
-        (patch('[JSONPatch{op: "replace", path: "/metadata", value: "x"}]'), "the result is not an object"),
-    ],
-)
-def test_what_goes_wrong_is_refused_or_let_pass(
-    api: Any, namespace: str, policy: Policy, mutation: dict[str, Any], said: str
-) -> None:
-    name = policy(mutation)
-    refused = configmap(api, namespace, own="1")
-    assert refused.code == 422
-    assert f"policy '{name}' with binding '{name}' denied request: " in refused.body["message"]
-    assert said in refused.body["message"]
-    open_policy = api("GET", f"{GROUP}/mutatingadmissionpolicies/{name}").body
-    open_policy["spec"]["failurePolicy"] = "Ignore"
-    assert api("PUT", f"{GROUP}/mutatingadmissionpolicies/{name}", open_policy).code == 200
-    assert configmap(api, namespace, own="1").code == 201
+def test_patches_are_mutated_too(api: Any, make: Any, namespace: str, policy: Policy) -> None:
+    assert make(a="1").code == 201
+    policy(configure('Object{data: {"stamp": request.operation}}'))
+    path, merge = f"/api/v1/namespaces/{namespace}/configmaps/c", {"content-type": "application/merge-patch+json"}
+    assert api("PATCH", path, {"data": {"a": "2"}}, headers=merge).body["data"] == {"a": "2", "stamp": "UPDATE"}
 
 
-def test_atomic_parts_cannot_be_half_said(api: Any, namespace: str, policy: Policy) -> None:
-    policy(configuration("Object{spec: Object.spec{tolerations: [Object.spec.tolerations{key: 'a'}]}}"),
-           rule={"resources": ["pods"], "operations": ["CREATE"]})  # fmt: skip
-    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
-    refused = api("POST", f"/api/v1/namespaces/{namespace}/pods", pod)
-    assert refused.code == 422
-    assert "may not mutate atomic arrays, maps or structs: .spec." in refused.body["message"]
+def test_own_plug_ins_see_what_policies_made(make: Any, policy: Policy) -> None:
+    pods = CONFIG_MAPS | {"resources": ["pods"], "operations": ["CREATE"]}
+    policy(patch('JSONPatch{op: "remove", path: "/spec/tolerations"}'), rule=pods)
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a", "image": "a:1"}]}}
+    answer = make(pod)
+    assert answer.code == 201, answer.body["message"]
+    tolerated = [each["key"] for each in answer.body["spec"]["tolerations"]]
+    assert tolerated == ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
 
 
-def test_updates_through_patches_are_changed_too_and_nobody_owns_it(api: Any, namespace: str, policy: Policy) -> None:
-    configmap(api, namespace, own="1")
-    policy(configuration('Object{data: {"stamp": request.operation}}'))
-    changed = api(
-        "PATCH", f"/api/v1/namespaces/{namespace}/configmaps/c?fieldManager=me", {"data": {"own": "2"}},
-        headers={"content-type": "application/merge-patch+json"},
-    ).body  # fmt: skip
-    assert changed["data"] == {"own": "2", "stamp": "UPDATE"}
+def test_an_equivalent_version_is_converted(make: Any, policy: Policy) -> None:
+    rule = CONFIG_MAPS | {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"]}
+    policy(configure("Object{spec: Object.spec{targetCPUUtilizationPercentage: 42}}"), rule=rule)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 3}
+    body = make({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": spec}).body
+    (metric,) = body["spec"]["metrics"]
+    assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 42}
 
 
-def test_a_policy_is_asked_again_when_a_later_one_changed_the_object(api: Any, namespace: str, policy: Policy) -> None:
-    policy(
-        configuration('Object{data: {"sides": has(object.data.late) ? "seen" : "unseen"}}'),
-        reinvocationPolicy="IfNeeded",
-    )
-    policy(configuration('Object{data: {"late": "1"}}'))
-    assert configmap(api, namespace, own="1").body["data"] == {"own": "1", "sides": "seen", "late": "1"}
+def test_updates_and_scale(api: Any, make: Any, namespace: str, policy: Policy) -> None:
+    assert make(deployment()).code == 201
+    scales = DEPLOYMENTS | {"resources": ["deployments/scale"], "operations": ["UPDATE"]}
+    most = "oldObject.spec.replicas + 2"
+    least = f"object.spec.replicas > {most} ? {most} : object.spec.replicas"
+    policy(configure(f"Object{{spec: Object.spec{{replicas: {least}}}}}"), rule=scales)
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/c"
+    merge = {"content-type": "application/merge-patch+json"}
+    answer = api("PATCH", f"{path}/scale", {"spec": {"replicas": 50}}, headers=merge)
+    assert (answer.code, answer.body["spec"]["replicas"]) == (200, 3)
+    assert api("GET", path).body["spec"]["replicas"] == 3
+
+
+def test_a_dry_run_shows_the_mutated_object(api: Any, make: Any, namespace: str, policy: Policy) -> None:
+    policy(put("/data/b", "'2'"))
+    assert make(query="?dryRun=All", a="1").body["data"] == {"a": "1", "b": "2"}
+    assert api("GET", f"/api/v1/namespaces/{namespace}/configmaps/c").code == 404
+
+
+def test_validating_policies_see_the_mutated_object(api: Any, make: Any, namespace: str, policy: Policy) -> None:
+    name = policy(put("/data/a", "'bad'"))
+    spec = {
+        "matchConstraints": {
+            "resourceRules": [CONFIG_MAPS],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        },
+        "validations": [{"expression": "object.data.a != 'bad'", "message": "no bad data"}],
+    }
+    bound = {"policyName": name, "validationActions": ["Deny"]}
+    paths = [f"{GROUP}/validatingadmissionpolicies", f"{GROUP}/validatingadmissionpolicybindings"]
+    for path, body in zip(paths, (spec, bound), strict=True):
+        assert api("POST", path, {"metadata": {"name": name}, "spec": body}).code == 201
+    try:
+        assert make(a="good").body["message"].endswith("denied request: no bad data")
+    finally:
+        for path in paths:
+            api("DELETE", f"{path}/{name}")
+
+
+def test_kubectl_applies_what_a_policy_completes(api: Any, namespace: str, policy: Policy) -> None:
+    policy(put("/data/b", "'2'"))
+    made = api.kubectl("create", "configmap", "c", f"-n{namespace}", "--from-literal=a=1")
+    assert made.returncode == 0, made.stderr
+    shown = api.kubectl("get", "configmap", "c", f"-n{namespace}", "-o", "jsonpath={.data.b}")
+    assert shown.stdout == "2"
+
+
+def test_a_policy_that_does_not_evaluate_to_a_patch_is_not_accepted(api: Any) -> None:
+    spec = {
+        "matchConstraints": {"resourceRules": [CONFIG_MAPS]},
+        "reinvocationPolicy": "Never",
+        "mutations": [configure("'tea'"), {"patchType": "JSONPatch", "jsonPatch": {"expression": "[1]"}}],
+    }
+    answer = api("POST", f"{GROUP}/mutatingadmissionpolicies", {"metadata": {"name": "refused"}, "spec": spec})
+    assert answer.code == 422
+    assert [cause["field"] for cause in answer.body["details"]["causes"]] == [
+        "spec.mutations[0].applyConfiguration.expression",
+        "spec.mutations[1].jsonPatch.expression",
+    ]

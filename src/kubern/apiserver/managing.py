@@ -82,6 +82,12 @@ class Managing:
         self._roots[key] = (resource, shape)
         return shape
 
+    def shape_of(self, definition: str) -> MapShape:
+        """Return how a kind that is not a resource's own is merged, by the name of its definition."""
+        shape = self._shapes.of(self._core.schemas[definition].type)
+        assert isinstance(shape, MapShape)
+        return shape
+
     def identity(self, call: Call, options: WriteOptions, operation: str) -> Manager:
         """Return who writes: the request's field manager, or its user agent up to the first slash."""
         name = options.field_manager or _agent(call.request.headers.get("user-agent", ""))

@@ -25,6 +25,15 @@ EXEMPT = frozenset(
     )
 )  # fmt: skip
 """What no webhook and no policy is asked about, so that none of them can keep itself in place."""
+_UNASKED = EXEMPT | {
+    f"{plural}.{group}"
+    for group, plural in (
+        ("authentication.k8s.io", "selfsubjectreviews"), ("authentication.k8s.io", "tokenreviews"),
+        ("authorization.k8s.io", "localsubjectaccessreviews"), ("authorization.k8s.io", "selfsubjectaccessreviews"),
+        ("authorization.k8s.io", "selfsubjectrulesreviews"), ("authorization.k8s.io", "subjectaccessreviews"),
+    )
+}  # fmt: skip
+"""What no policy is asked about: without these reviews nobody could mend a policy that refuses everything."""
 
 
 class Rule(NamedTuple):
@@ -122,7 +131,7 @@ def matched_resource(source: Obj, attributes: Attributes) -> Resource | None:
     """Return the version in which a request matches a policy's `matchConstraints` or a binding's `matchResources`; None: it does not."""
     resource = attributes.resource
     excluded = source.get("excludeResourceRules") or ()
-    if resource.group_resource in EXEMPT or any(Rule.of(rule).matches(attributes, resource) for rule in excluded):
+    if resource.group_resource in _UNASKED or any(Rule.of(rule).matches(attributes, resource) for rule in excluded):
         return None
     found = Rules(source.get("resourceRules") or (), source.get("matchPolicy") or "Equivalent").version_for(attributes)
     if found is None or not selects_namespace(source.get("namespaceSelector"), attributes):

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed
+from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed, ValueNotFound
 
 Operation = dict[str, Any]
 
@@ -62,7 +62,13 @@ def _replace(document: Any, operation: Operation) -> Any:
     path = _pointer(operation, "path")
     if not path:
         return _value(operation)
-    _get(document, path, "replace")
+    parent = _get(document, path[:-1], "replace")
+    try:
+        _key(parent, path[-1], path, "replace")
+    except PatchFailed as error:
+        raise PatchFailed(
+            f"replace operation does not apply: doc is missing key: /{'/'.join(path)}: missing value"
+        ) from error
     return _change(document, path, "replace", _set(_value(operation)))
 
 
@@ -94,12 +100,12 @@ def _test(document: Any, operation: Operation) -> Any:
     path, wanted = _pointer(operation, "path"), operation.get("value")
     try:
         found = _get(document, path, "test")
-    except PatchFailed:
+    except PatchFailed as error:
         if wanted is None:
             return document
-        raise
+        raise ValueNotFound(error.detail) from error
     if not same(found, wanted):
-        raise PatchFailed(f"testing value {operation['path']} failed: test failed")
+        raise ValueNotFound(f"testing value {operation['path']} failed: test failed")
     return document
 
 

@@ -18,3 +18,7 @@ class PatchFailed(Invalid):
             causes=[Cause("UnexpectedServerResponse", detail)],
         )
         self.detail = detail
+
+
+class ValueNotFound(PatchFailed):
+    """A JSON Patch tests for a value that the object does not have."""

@@ -29,8 +29,8 @@ def request_variables(attributes: Attributes, matched: Resource) -> dict[str, An
     """Return `object`, `oldObject`, `request`, `namespaceObject` and the authorizer for a request, in the version that matched."""
     authorizer = _authorizer(attributes.core, attributes.user)
     return {
-        "object": _served(attributes, attributes.obj, matched),
-        "oldObject": _served(attributes, attributes.old, matched),
+        "object": served(attributes, attributes.obj, matched),
+        "oldObject": served(attributes, attributes.old, matched),
         "request": admission_request(attributes, matched),
         "namespaceObject": _namespace(attributes),
         "authorizer": authorizer,
@@ -38,9 +38,9 @@ def request_variables(attributes: Attributes, matched: Resource) -> dict[str, An
     }
 
 
-def _served(attributes: Attributes, obj: Obj | None, matched: Resource) -> Obj | None:
+def served(attributes: Attributes, obj: Obj | None, matched: Resource) -> Obj | None:
     """Return the object in the version that matched; it may be shared, since expressions change nothing."""
-    if obj is None or not matched.stored:
+    if obj is None or attributes.kind is not None or not matched.stored:
         return obj
     stored = attributes.core.storage(matched).resource
     if stored.api_version == matched.api_version:
