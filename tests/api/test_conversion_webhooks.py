@@ -221,39 +221,79 @@ def test_configurations_are_applied_in_either_version(api: Api, routes: Routes) 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"result": {"status": "Failed", "message": "no way"}}, "no way"),
-        ({"result": {"status": "Success"}, "convertedObjects": []}, "webhook returned 0 objects, expected 1"),
-        (
-            {"result": {"status": "Success"}, "convertedObjects": [1]},
-            "invalid converted object at index 0: must be an object",
-        ),
-        ({"uid": "other"}, 'expected response.uid="'),
-        ({}, "no reason given"),
+        ({"result": {"status": "Failed", "message": "no way"}}, "failed: no way"),
+        ({"result": {"status": "Failed"}}, "failed: response.result.status was 'Failed', not 'Success'"),
+        ({}, "failed: response.result.status was '', not 'Success'"),
+        ({"uid": "other"}, 'failed: expected response.uid="'),
+        ({"result": {"status": "Success"}, "convertedObjects": []}, "returned 0 objects, expected 1"),
+        ({"result": {"status": "Success"}, "convertedObjects": [1]}, "returned invalid object at index 0: must be an object"),
     ],
-)
+)  # fmt: skip
 def test_what_a_webhook_gets_wrong_is_told(api: Api, routes: Routes, answer: Obj, said: str) -> None:
     routes.create("v1", "one", host="a")
     routes.server.answer = lambda request: answer
     refused = api("GET", routes.path("v2", "one"))
     assert refused.code == 500
-    assert refused.body["message"].startswith(f"conversion webhook for {routes.group}/v1, Kind=Route failed: ")
-    assert said in refused.body["message"]
+    assert refused.body["message"].startswith(f"conversion webhook for {routes.group}/v1, Kind=Route {said}")
     assert api("GET", routes.path("v1", "one")).code == 200
+
+
+def meddling(**metadata: Any) -> Callable[[Obj], Obj]:
+    """Convert, and change the metadata."""
+
+    def answer(request: Obj) -> Obj:
+        response = Server.convert(request)
+        for obj in response["convertedObjects"]:
+            obj["metadata"] = {**obj["metadata"], **metadata}
+        return response
+
+    return answer
 
 
 def test_only_labels_and_annotations_may_be_changed(api: Api, routes: Routes) -> None:
     routes.create("v1", "one", host="a")
-
-    def meddle(request: Obj) -> Obj:
-        response = Server.convert(request)
-        for obj in response["convertedObjects"]:
-            obj["metadata"] = {**obj["metadata"], "finalizers": ["x/y"], "labels": {"by": "hook"}}
-        return response
-
-    routes.server.answer = meddle
+    routes.server.answer = meddling(finalizers=["x/y"], labels={"by": "hook"}, generation=99)
     metadata = routes.get("v2", "one")["metadata"]
     assert metadata["labels"] == {"by": "hook"}
+    assert metadata["generation"] == 1
     assert "finalizers" not in metadata
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"name": "two"}, "invalid object: must have the same name: one != two"),
+        ({"namespace": ""}, "invalid object: must have the same namespace: "),
+        ({"uid": "x"}, "invalid object: must have the same UID: "),
+        ({"labels": {"a": 1}}, "invalid metadata: metadata.labels[a] must be a string, but is int64 in converted object"),
+        ({"labels": []}, "invalid metadata: invalid metadata.labels of type []interface {} in converted object"),
+        ({"labels": {"a b": "c"}}, 'invalid metadata: metadata.labels: Invalid value: "a b": name part must consist of'),
+    ],
+)  # fmt: skip
+def test_metadata_that_may_not_be_changed_is_told(api: Api, routes: Routes, metadata: Obj, said: str) -> None:
+    routes.create("v1", "one", host="a")
+    routes.server.answer = meddling(**metadata)
+    refused = api("GET", routes.path("v2", "one"))
+    assert refused.code == 500
+    assert refused.body["message"].startswith(f"conversion webhook for {routes.group}/v1, Kind=Route returned {said}")
+
+
+def test_what_a_list_gets_wrong_is_told_by_its_place(api: Api, routes: Routes) -> None:
+    for name in ("one", "two"):
+        routes.create("v1", name, host="a")
+
+    def answer(request: Obj) -> Obj:
+        response = Server.convert(request)
+        response["convertedObjects"][1]["apiVersion"] = "other/v2"
+        return response
+
+    routes.server.answer = answer
+    refused = api("GET", routes.path("v2"))
+    wanted = f"invalid groupVersion (expected {routes.group}/v2, received other/v2)"
+    said = (
+        f"conversion webhook for {routes.group}/v1, Kind=Route returned invalid converted object at index 1: {wanted}"
+    )
+    assert (refused.code, refused.body["message"]) == (500, said)
 
 
 def test_objects_of_an_earlier_storage_version_are_converted(api: Api, routes: Routes) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from kubern.api.rules.values import at, part
+from kubern.apiserver.conversion_review import BadConversion, checked_results, results_of
 from kubern.apiserver.metadata import UnknownReason, random_uid
 from kubern.apiserver.webhooks.caller import WebhookFailed
 from kubern.base.json import Obj
@@ -27,9 +28,13 @@ T = TypeVar("T")
 SECONDS = 30.0
 MOST_REMEMBERED = 64 * 1024 * 1024
 """Bytes of converted objects that a definition's converter keeps; what the last answer held is kept in any case."""
+MOST_ASKED = 4 * 1024 * 1024
+"""Bytes of objects in one question, unless it is about a single one; an answer may be four times as large (`ANSWER_LIMIT`)."""
 ROUNDS = 32
 """How often one request begins again: once a place in which it converts, in practice."""
-_API_VERSION = "apiextensions.k8s.io/v1"
+_GROUP = "apiextensions.k8s.io"
+_REVIEWS = ("v1", "v1beta1")
+"""The versions of ConversionReview that are spoken; a definition's first one of these counts."""
 
 
 class NeedsConversion(Exception):
@@ -87,76 +92,53 @@ class Converter:
 
     async def ask(self, objects: Sequence[bytes], target: str) -> None:
         """Have the webhook convert objects, and remember what it says. Raises `UnknownReason`, 500 as upstream answers it."""
-        given = [orjson.loads(body) for body in objects]
-        failed = f"conversion webhook for {self._kind % given[0]['apiVersion'].rpartition('/')[2]} failed: "
-        if "v1" not in self._versions:
-            raise UnknownReason(failed + "no supported conversion review versions")
-        uid = random_uid(self._core.rng)
-        request = {"uid": uid, "desiredAPIVersion": target, "objects": given}
-        review = {"kind": "ConversionReview", "apiVersion": _API_VERSION, "request": request}
-        try:
-            answer = await self._core.webhooks.post(self._client, review, SECONDS)
-            results = _results(answer, uid, len(given))
-        except (WebhookFailed, _BadAnswer) as error:
-            raise UnknownReason(failed + str(error)) from error
         kept: dict[bytes, bytes] = {}
-        for index, (body, before, after) in enumerate(zip(objects, given, results, strict=True)):
-            try:
-                kept[_key(body, target)] = orjson.dumps(_checked(before, after, target))
-            except _BadAnswer as error:
-                raise UnknownReason(failed + f"invalid converted object at index {index}: {error}") from error
+        for batch in _batches(objects):
+            for body, obj in zip(batch, await self._convert_by_webhook(batch, target), strict=True):
+                kept[_key(body, target)] = orjson.dumps(obj)
         self._remember(kept)
 
+    async def _convert_by_webhook(self, objects: Sequence[bytes], target: str) -> list[Obj]:
+        given = [orjson.loads(body) for body in objects]
+        version = next((known for known in self._versions if known in _REVIEWS), "")
+        if not version:
+            raise UnknownReason("no supported conversion review versions")
+        kind = self._kind % given[0]["apiVersion"].rpartition("/")[2]
+        uid = random_uid(self._core.rng)
+        request = {"uid": uid, "desiredAPIVersion": target, "objects": given}
+        review = {"kind": "ConversionReview", "apiVersion": f"{_GROUP}/{version}", "request": request}
+        try:
+            answer = await self._core.webhooks.post(self._client, review, SECONDS)
+            results = results_of(answer, version, uid)
+        except (WebhookFailed, BadConversion) as error:
+            raise UnknownReason(f"conversion webhook for {kind} failed: {error}") from error
+        try:
+            return checked_results(given, results, target)
+        except BadConversion as error:
+            raise UnknownReason(f"conversion webhook for {kind} returned {error}") from error
+
     def _remember(self, kept: dict[bytes, bytes]) -> None:
-        self._size += sum(map(len, kept.values()))
-        while self._size > MOST_REMEMBERED and self._remembered:
-            oldest = next(iter(self._remembered))
-            self._size -= len(self._remembered.pop(oldest))
-        self._remembered |= kept
+        new = {key: body for key, body in kept.items() if key not in self._remembered}
+        self._size += sum(map(len, new.values()))
+        self._remembered |= new
+        oldest = iter([key for key in self._remembered if key not in kept] if self._size > MOST_REMEMBERED else ())
+        while self._size > MOST_REMEMBERED and (key := next(oldest, None)):
+            self._size -= len(self._remembered.pop(key))
 
 
-class _BadAnswer(Exception):
-    """What a webhook answered is no conversion."""
+def _batches(objects: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Yield the objects in runs whose answers can be expected to be small enough."""
+    batch: list[bytes] = []
+    size = 0
+    for body in objects:
+        if batch and size + len(body) > MOST_ASKED:
+            yield batch
+            batch, size = [], 0
+        batch.append(body)
+        size += len(body)
+    if batch:
+        yield batch
 
 
 def _key(body: bytes, target: str) -> bytes:
     return hashlib.blake2b(body, key=target.encode()[:64], digest_size=20).digest()
-
-
-def _results(answer: Obj, uid: str, count: int) -> list[Any]:
-    if (answer.get("apiVersion"), answer.get("kind")) != (_API_VERSION, "ConversionReview"):
-        raise _BadAnswer(f"expected webhook response of {_API_VERSION}, Kind=ConversionReview")
-    response = answer.get("response")
-    if not isinstance(response, dict):
-        raise _BadAnswer("no response provided")
-    if response.get("uid") != uid:
-        raise _BadAnswer(f'expected response.uid="{uid}", got "{response.get("uid") or ""}"')
-    if part(response, "result").get("status") != "Success":
-        raise _BadAnswer(str(at(response, "result.message") or "no reason given"))
-    objects = response.get("convertedObjects")
-    if not isinstance(objects, list) or len(objects) != count:
-        got = len(objects) if isinstance(objects, list) else 0
-        raise _BadAnswer(f"webhook returned {got} objects, expected {count}")
-    return objects
-
-
-def _checked(before: Obj, after: Any, target: str) -> Obj:
-    """Return a converted object with the metadata it had: a webhook may change labels and annotations and nothing else of it."""
-    if not isinstance(after, dict) or not isinstance(after.get("metadata"), dict):
-        raise _BadAnswer("must be an object with metadata")
-    if after.get("apiVersion") != target:
-        raise _BadAnswer(f"invalid apiVersion (expected {target}, received {after.get('apiVersion')})")
-    if after.get("kind") != before.get("kind"):
-        raise _BadAnswer(f"invalid kind (expected {before.get('kind')}, received {after.get('kind')})")
-    metadata = {key: value for key, value in before["metadata"].items() if key not in ("labels", "annotations")}
-    given = after["metadata"]
-    if before["metadata"].get("uid") and given.get("uid") != before["metadata"]["uid"]:
-        raise _BadAnswer("metadata.uid may not be changed")
-    for key in ("labels", "annotations"):
-        words = given.get(key)
-        if not words:
-            continue
-        if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
-            raise _BadAnswer(f"metadata.{key} must be a map of strings")
-        metadata[key] = words
-    return {**after, "metadata": metadata}

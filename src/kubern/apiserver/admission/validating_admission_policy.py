@@ -132,5 +132,5 @@ def _refusal(attributes: Attributes, objection: Objection) -> StatusError:
 
 
 ADMISSION = Admission(
-    "ValidatingAdmissionPolicy", 300, ("CREATE", "UPDATE", "DELETE", "CONNECT"), validate=check, subresources=("*",)
+    "ValidatingAdmissionPolicy", 970, ("CREATE", "UPDATE", "DELETE", "CONNECT"), validate=check, subresources=("*",)
 )  # fmt: skip
