@@ -17,21 +17,33 @@ from kubern.api.resources import load
 from kubern.apiserver.config import Config
 from kubern.apiserver.options import parse_seconds
 from kubern.apiserver.server import ApiServer
-from kubern.base.clock import SystemClock
+from kubern.base.clock import Clock, SystemClock
 from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
+from kubern.store.contract import Store
 from kubern.store.embedded import EmbeddedStore
 
 _log = logging.getLogger(__name__)
 
 
+class EtcdSettings(NamedTuple):
+    """Where etcd is; the keys stand below `prefix` unless that is upstream's, `/registry`."""
+
+    servers: tuple[str, ...]
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    prefix: str = "/registry"
+
+
 class Listen(NamedTuple):
-    """Where to serve, with which certificate, and where the store is."""
+    """Where to serve, with which certificate, and where the store is: a directory, or etcd."""
 
     bind_address: str
     tls_cert_file: Path
     tls_private_key_file: Path
-    data_dir: Path
+    data_dir: Path | None
+    etcd: EtcdSettings | None = None
 
 
 def run_apiserver(config: Config, listen: Listen) -> None:
@@ -45,7 +57,7 @@ async def _main(config: Config, listen: Listen) -> None:
     tls = ServerTls(listen.tls_cert_file, listen.tls_private_key_file, config.client_ca_file)
     sock = bound_socket(listen.bind_address, config.secure_port)
     config = replace(config, secure_port=sock.getsockname()[1])
-    store = await EmbeddedStore.open(listen.data_dir, clock=clock)
+    store = await open_store(listen.data_dir, listen.etcd, clock)
     try:
         api = ApiServer(store, load(), config, clock)
         await api.start()
@@ -58,6 +70,21 @@ async def _main(config: Config, listen: Listen) -> None:
         await server.close()
     finally:
         await store.close()
+
+
+async def open_store(directory: Path | None, etcd: EtcdSettings | None, clock: Clock) -> Store:
+    """Open the embedded store in `directory`, or etcd. Raises `StoreError`, `ValueError`, `OSError`."""
+    if etcd is not None and etcd.servers:
+        from kubern.store.etcd.members import Tls  # gRPC is loaded by those who use it
+        from kubern.store.etcd.store import EtcdStore
+
+        prefix = etcd.prefix.strip("/")
+        below = b"" if prefix == "registry" else f"/{prefix}".encode()
+        tls = Tls(etcd.ca, etcd.certificate, etcd.key)
+        return await EtcdStore.open(etcd.servers, clock=clock, tls=tls, prefix=below)
+    if directory is None:
+        raise ValueError("either --data-dir (the embedded store) or --etcd-servers must be given")
+    return await EmbeddedStore.open(directory, clock=clock)
 
 
 async def _signalled() -> None:

@@ -23,6 +23,7 @@ from kubern.apiserver.encoding import Entry
 from kubern.apiserver.encryption.sealing import Encryption
 from kubern.apiserver.feed import Feed
 from kubern.apiserver.forms import Form
+from kubern.apiserver.freshness import Freshness
 from kubern.apiserver.identity import Authorizer, allow_all
 from kubern.apiserver.managing import Managing
 from kubern.apiserver.policies.compiled import CompiledPolicies
@@ -62,6 +63,7 @@ class Core:
         self.clock = clock
         self.rng = rng
         self.feed = Feed(store, clock)
+        self.freshness = Freshness(store, self.feed, clock) if store.shared else None
         self.reservations = Reservations()
         self.schemas = Schemas()
         self.negotiator = Negotiator()

@@ -15,14 +15,16 @@ from kubern.apiserver.answers import text_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
+from kubern.apiserver.freshness import Freshness
 from kubern.apiserver.identity import Decision, User
 from kubern.apiserver.presenting import media_of
 from kubern.apiserver.refusal import forbidden
 from kubern.apiserver.request_info import RequestInfo
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
-from kubern.base.errors import MethodNotAllowed, NotFound
+from kubern.base.errors import InternalError, MethodNotAllowed, NotFound
 from kubern.http.contract import Answer, Request
+from kubern.store.contract import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +114,21 @@ class Pipeline:
             raise NotFound("the server could not find the requested resource")
         _check_shape(resource, info)
         call = Call(request, info, user, resource)
+        freshness = self._core.freshness
+        if freshness is not None and _asks_for_now(self._core, call):
+            return self._caught_up(freshness, call)
+        return self._serve(call)
+
+    async def _caught_up(self, freshness: Freshness, call: Call) -> Answer:
+        try:
+            await freshness.catch_up()
+        except StoreError as error:
+            raise InternalError(f"Internal error occurred: {error}") from error
+        answer = self._serve(call)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _serve(self, call: Call) -> Answer | Awaitable[Answer]:
+        info, resource = call.info, call.resource
         if info.subresource:
             return self._subresource(call)
         verb = self._verbs.get(info.verb)
@@ -146,6 +163,14 @@ class Pipeline:
         if call.info.verb not in call.resource.verbs:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         return handler.serve(self._core, call)
+
+
+def _asks_for_now(core: Core, call: Call) -> bool:
+    """Whether a request is about the present: everything but reads of some revision, and new objects in a namespace that is known."""
+    info = call.info
+    if info.verb == "create" and not info.subresource:
+        return call.resource.stored and bool(call.namespace) and core.namespace(call.namespace) is None
+    return call.resource.stored and not (info.verb in ("get", "list", "watch") and info.first("resourceVersion"))
 
 
 def _check_shape(resource: Resource, info: RequestInfo) -> None:

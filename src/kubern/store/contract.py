@@ -92,6 +92,11 @@ class Watch(Protocol):
 class Store(Protocol):
     """The durable key-value store."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether others may write to it too: then a watch hears of a write later than its answer is given to somebody else."""
+        ...
+
     async def revision(self) -> int:
         """Return the newest revision (linearizable)."""
         ...

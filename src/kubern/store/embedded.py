@@ -53,6 +53,8 @@ _COMPACT_EVERY = 60.0
 class EmbeddedStore:
     """See `contract.Store`."""
 
+    shared = False
+
     def __init__(self, opened: Opened, clock: Clock, retention: float | None, max_unread: int) -> None:
         """Use `open`."""
         self._clock = clock

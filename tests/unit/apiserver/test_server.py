@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,13 @@ async def test_a_read_shows_what_was_just_written(local: Local) -> None:
         assert orjson.loads((await local("GET", f"{PATH}/c{index}")).body) == made
 
 
-async def test_a_watch_resumes_within_the_window_and_not_before_it(local: Local) -> None:
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  there is nothing to wait for but that the loop goes on
+            await asyncio.sleep(0)
+
+
+async def test_a_watch_resumes_within_the_window_and_before_it_while_the_store_remembers(local: Local) -> None:
     first = await local.make("one")
     storage = local.server.core.storage_of("configmaps")
     revision = first["metadata"]["resourceVersion"]
@@ -130,10 +137,19 @@ async def test_a_watch_resumes_within_the_window_and_not_before_it(local: Local)
     writer, stream = await local.watch(f"resourceVersion={revision}")
     assert [line["object"]["metadata"]["name"] for line in writer.lines] == ["two"]
     stream.stop()
-    storage.cache.floor = int(revision) + 1
+    storage.cache.floor = 1 << 60
     writer, stream = await local.watch(f"resourceVersion={revision}")
+    await until(lambda: len(writer.lines) == 1)
+    await local.make("three")
+    await until(lambda: len(writer.lines) == 2)
+    assert [line["object"]["metadata"]["name"] for line in writer.lines] == ["two", "three"]
+    stream.stop()
+    store = local.server.core.store
+    await store.compact(await store.revision())
+    writer, stream = await local.watch(f"resourceVersion={revision}")
+    await until(lambda: writer.closed)
     assert [(line["type"], line["object"]["code"]) for line in writer.lines] == [("ERROR", 410)]
-    assert writer.closed
+    assert "too old resource version" in writer.lines[0]["object"]["message"]
 
 
 async def test_the_window_is_bounded(local: Local) -> None:

@@ -50,15 +50,6 @@ async def test_what_one_writes_the_other_sees(pair: tuple[EtcdStore, EtcdStore])
     assert await take(watch, 2) == [(b"/registry/a", b"1"), (b"/registry/a", b"3")]
 
 
-async def test_whether_anything_below_a_prefix_has_changed(pair: tuple[EtcdStore, EtcdStore]) -> None:
-    one, other = pair
-    before = (await one.txn(b"/registry/a", b"1")).revision
-    newest = (await one.txn(b"/elsewhere", b"1")).revision
-    span = (b"/registry/", prefix_end(b"/registry/"))
-    assert await other.changed_since(before, *span) == (False, newest)
-    assert await other.changed_since(before - 1, *span) == (True, newest)
-
-
 async def test_a_lease_that_runs_out_takes_its_keys_along(pair: tuple[EtcdStore, EtcdStore]) -> None:
     store = pair[0]
     lease = await store.grant(1)

@@ -12,12 +12,13 @@ from kubern.apiserver.answers import Media
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.forms import Form, FullForm
+from kubern.apiserver.history import HistoryWatch
 from kubern.apiserver.options import ListOptions, list_options
 from kubern.apiserver.presenting import form_of, media_of
 from kubern.apiserver.selection import matcher
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.watching import Group, Watcher, event_line
-from kubern.base.errors import Expired
+from kubern.base.errors import StatusError
 from kubern.http.contract import Answer, Response, Stream, StreamWriter, frame_chunk
 
 SHORTEST, LONGEST = 1800.0, 3600.0
@@ -84,6 +85,7 @@ class _Streaming:
         self._match = matcher(call.resource, options, call.namespace)
         self._watcher: Watcher | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._history: HistoryWatch | None = None
 
     def start(self, writer: StreamWriter) -> None:
         """Send what is there already or was missed, and join the watchers."""
@@ -97,10 +99,7 @@ class _Streaming:
         else:
             start = revision
             if start < cache.floor:
-                gone = Expired(f"too old resource version: {start} ({cache.floor})")
-                encode = protobuf().encode if self._media.encoding == PROTOBUF else orjson.dumps
-                writer.write(event_line("ERROR", encode(gone.status())))
-                writer.close()
+                self._from_history(start, writer)
                 return
         key = (
             self._form.key,
@@ -112,8 +111,25 @@ class _Streaming:
         self._watcher = self._storage.broadcaster.join(
             key, lambda: Group(self._form, self._match), writer, options.bookmarks, cache.since(start)
         )
-        seconds = float(options.timeout) if options.timeout > 0 else self._core.rng.uniform(SHORTEST, LONGEST)
+        self._end_in_time(writer)
+
+    def _end_in_time(self, writer: StreamWriter) -> None:
+        asked = self._options.timeout
+        seconds = float(asked) if asked > 0 else self._core.rng.uniform(SHORTEST, LONGEST)
         self._timer = asyncio.get_running_loop().call_later(seconds, writer.close)
+
+    def _from_history(self, start: int, writer: StreamWriter) -> None:
+        """Serve a watch from before what the cache remembers."""
+
+        def failed(error: StatusError) -> None:
+            encode = protobuf().encode if self._media.encoding == PROTOBUF else orjson.dumps
+            writer.write(event_line("ERROR", encode(error.status())))
+            writer.close()
+
+        group = Group(self._form, self._match)
+        self._history = HistoryWatch(self._core.store, self._storage, self._call.namespace, group)
+        self._history.start(start, writer, failed)
+        self._end_in_time(writer)
 
     def _send_initial(self, writer: StreamWriter, revision: int) -> None:
         entries = self._storage.cache.select(self._call.namespace)
@@ -128,6 +144,8 @@ class _Streaming:
         """Leave the watchers."""
         if self._timer:
             self._timer.cancel()
+        if self._history:
+            self._history.stop()
         if self._watcher:
             self._storage.broadcaster.leave(self._watcher)
 

@@ -14,7 +14,15 @@ from kubern.cli.failure import failures_said
 def run(
     tls_cert_file: Annotated[Path, typer.Option(help="Serving certificate (PEM).")],
     tls_private_key_file: Annotated[Path, typer.Option(help="Serving certificate's key (PEM).")],
-    data_dir: Annotated[Path, typer.Option(help="Where the embedded store keeps its files.")],
+    data_dir: Annotated[Path | None, typer.Option(help="Where the embedded store keeps its files.")] = None,
+    etcd_servers: Annotated[
+        str,
+        typer.Option(help="Comma-separated URLs of an etcd v3 cluster that is used in place of the embedded store."),
+    ] = "",
+    etcd_cafile: Annotated[Path | None, typer.Option(help="CA of the etcd members' certificates.")] = None,
+    etcd_certfile: Annotated[Path | None, typer.Option(help="Certificate shown to etcd.")] = None,
+    etcd_keyfile: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    etcd_prefix: Annotated[str, typer.Option(help="What all keys in etcd begin with.")] = "/registry",
     client_ca_file: Annotated[
         Path | None, typer.Option(help="Clients with a certificate of this CA are authenticated.")
     ] = None,
@@ -84,6 +92,7 @@ def run(
     """Serve the Kubernetes API over HTTPS."""
     from kubern.apiserver.authn.oidc import OidcSettings
     from kubern.apiserver.command import (
+        EtcdSettings,
         Listen,
         parse_claims,
         parse_duration,
@@ -107,6 +116,8 @@ def run(
                 tuple(filter(None, oidc_signing_algs.split(","))),
                 parse_claims(oidc_required_claim or ()),
             )
+        servers = tuple(filter(None, (url.strip() for url in etcd_servers.split(","))))
+        etcd = EtcdSettings(servers, etcd_cafile, etcd_certfile, etcd_keyfile, etcd_prefix)
         config = Config(
             oidc=oidc,
             advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),
@@ -135,7 +146,7 @@ def run(
             request_timeout=float(parse_duration(request_timeout)),
             disable_admission_plugins=frozenset(filter(None, disable_admission_plugins.split(","))),
         )
-        run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir))
+        run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir, etcd))
 
 
 COMMAND = Command("apiserver", run, group="Components")

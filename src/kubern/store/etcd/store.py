@@ -28,7 +28,7 @@ from kubern.store.etcd.watch import EtcdWatch, Span
 
 COMPACT_EVERY = 300.0
 """Seconds between compactions of what is older than that, as upstream's apiserver does (--etcd-compaction-interval)."""
-_COMPACTED = b"/kubern/compacted"
+_COMPACTED = b"/registry/kubern/compacted"
 """Holds the revision of the last round, so that of several apiservers one compacts."""
 _log = logging.getLogger(__name__)
 
@@ -78,15 +78,6 @@ class EtcdStore:
     async def revision(self) -> int:
         """See `contract.Store.revision`: asks a quorum."""
         return (await self._range(rpc.RangeRequest(key=self._prefix or b"\0", count_only=True))).revision
-
-    async def changed_since(self, revision: int, key: bytes, end: bytes) -> tuple[bool, int]:
-        """Return whether a key in [key, end) was written after `revision` and stands, and the newest revision (linearizable)."""
-        span = self._span(key, end)
-        request = rpc.RangeRequest(
-            key=span.start, range_end=span.end, keys_only=True, limit=1, min_mod_revision=revision + 1
-        )  # fmt: skip
-        found = await self._range(request)
-        return bool(found.items), found.revision
 
     async def range(
         self, key: bytes, end: bytes | None = None, *, limit: int = 0, revision: int = 0, count_only: bool = False

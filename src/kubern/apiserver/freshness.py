@@ -1,0 +1,52 @@
+"""Reads that see every write answered before them, also those that went through another apiserver on the same store.
+
+Used by the pipeline where a store is shared (etcd). What always holds: a request that asks for the present is served from a watch
+cache that has seen everything up to a revision which the store named after the request arrived; requests that wait together ask once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from kubern.apiserver.feed import Feed
+from kubern.base.clock import Clock
+from kubern.store.contract import Store
+
+PATIENCE = 1.0
+"""Seconds to wait for a revision that may belong to somebody else's keys in the same etcd, of which the feed hears nothing."""
+
+
+class Freshness:
+    """Lets requests wait until the caches have caught up with the store."""
+
+    def __init__(self, store: Store, feed: Feed, clock: Clock) -> None:
+        self._store, self._feed, self._clock = store, feed, clock
+        self._lock = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
+        self._elsewhere = 0
+        """A revision that did not come: something else was written."""
+
+    async def catch_up(self) -> None:
+        """Return once the caches show all that was written before this call. Raises `StoreError` when no quorum answers."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._ask(), name="catch up with the store")
+        await asyncio.shield(self._next)
+
+    async def _ask(self) -> None:
+        async with self._lock:
+            self._next = None  # whoever comes from now on needs an answer to a later question
+            newest = await self._store.revision()
+            if newest <= max(self._feed.revision, self._elsewhere):
+                return
+            reached = asyncio.ensure_future(self._feed.wait(newest))
+            timer = asyncio.ensure_future(self._clock.sleep(PATIENCE))
+            try:
+                await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
+                if not reached.done():
+                    self._elsewhere = newest
+            finally:
+                for task in (reached, timer):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
