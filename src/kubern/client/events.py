@@ -80,13 +80,17 @@ class EventRecorder:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while self._waiting:
-                event = self._waiting.popleft()
-                try:
-                    await self._send(event)
-                except StatusError as error:
-                    # the namespace is going, the server is away: news is not worth stopping for
-                    log.debug("event %s of %s: %s", event["reason"], event["involvedObject"].get("name"), error)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what is recorded by now."""
+        while self._waiting:
+            event = self._waiting.popleft()
+            try:
+                await self._send(event)
+            except StatusError as error:
+                # the namespace is going, the server is away: news is not worth stopping for
+                log.debug("event %s of %s: %s", event["reason"], event["involvedObject"].get("name"), error)
 
     async def _send(self, event: Obj) -> None:
         about = event["involvedObject"]

@@ -1,8 +1,8 @@
 """Leader election on a Lease: of several replicas of a component, one works.
 
-Callers: the programs of scheduler and controllers, when they run more than once. What always holds: whoever has not renewed within
-`renew_deadline` stops working before another may take over (`lease_duration` later than its last renewal, by everybody's own clock).
-Source: the API documentation of coordination.k8s.io/v1 Lease and client-go's defaults (15 s, 10 s, 2 s).
+Callers: the programs of scheduler and controllers. What always holds: whoever has not renewed for `renew_deadline` (and the pause
+before it) stops working before another may take over, which is `lease_duration` after its last renewal by everybody's own clock.
+What a candidate makes of the Lease is in `lease_record`. Source: client-go's defaults (15 s, 10 s, 2 s), Events and messages.
 """
 
 from __future__ import annotations
@@ -10,29 +10,60 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
-from kubern.base.clock import Clock, rfc3339_micro
+from kubern.base.clock import Clock
 from kubern.base.errors import AlreadyExists, Conflict, NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
+from kubern.client.events import NORMAL, EventRecorder
+from kubern.client.lease_record import Seen, may_take, observed, released, taken, valid
 
 log = logging.getLogger(__name__)
 
 LEASES = GVR("coordination.k8s.io", "v1", "leases")
 JITTER = 1.2
+LAST_WORD = 1.0
+"""Seconds that the last Event may take when the work ends."""
+
+Work = Callable[[], Awaitable[None]]
 
 
-class Election(NamedTuple):
-    """Which Lease is contended for, as whom, and the three times in seconds."""
+class LeaseSettings(NamedTuple):
+    """Which Lease is contended for, and the three times in seconds: upstream's --leader-elect-… flags."""
 
     name: str
-    identity: str
     namespace: str = "kube-system"
     lease_duration: float = 15.0
     renew_deadline: float = 10.0
     retry_period: float = 2.0
+
+    def checked(self) -> LeaseSettings:
+        """Return these settings. Raises `ValueError` for times with which two might lead at once."""
+        if self.lease_duration <= self.renew_deadline:
+            raise ValueError("leaseDuration must be greater than renewDeadline")
+        if self.renew_deadline <= JITTER * self.retry_period:
+            raise ValueError("renewDeadline must be greater than retryPeriod*JitterFactor")
+        if self.lease_duration < 1 or self.retry_period <= 0:
+            raise ValueError("leaseDuration must be at least a second, and retryPeriod greater than zero")
+        return self
+
+
+class Candidate(NamedTuple):
+    """Who contends. `release`: whether it gives the Lease up when it is told to end."""
+
+    identity: str
+    component: str
+    """The source of its Events."""
+    release: bool = False
+
+
+def candidate(component: str, *, release: bool) -> Candidate:
+    """Return this process as a candidate, with an identity of its own."""
+    return Candidate(f"{socket.gethostname()}_{uuid.uuid4()}", component, release)
 
 
 class LeadershipLost(RuntimeError):
@@ -40,111 +71,137 @@ class LeadershipLost(RuntimeError):
 
 
 class Elector:
-    """One candidate."""
+    """One candidate for one Lease."""
 
-    def __init__(self, client: Client, clock: Clock, election: Election, chance: random.Random) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, settings: LeaseSettings, candidate: Candidate, chance: random.Random
+    ) -> None:
         self._client = client
         self._clock = clock
-        self._election = election
+        self._settings = settings
+        self._me = candidate
         self._chance = chance
-        self._seen: Obj | None = None
-        self._seen_at = 0.0
+        self._recorder = EventRecorder(client, candidate.component, clock)
+        self._seen: Seen | None = None
+        self._reported = ""
 
-    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def lead(self, work: Work) -> None:
         """Wait until elected, then run `work` until it ends. Raises `LeadershipLost` when leadership was lost meanwhile."""
+        settings = self._settings
         while not await self._try():
-            await self._clock.sleep(self._election.retry_period * (1 + JITTER * self._chance.random()))
-        log.info("became leader", extra={"lease": self._election.name, "identity": self._election.identity})
-        working = asyncio.ensure_future(work())
-        renewing = asyncio.ensure_future(self._renew())
+            await self._clock.sleep(settings.retry_period * (1 + JITTER * self._chance.random()))
+        self._tell("became leader")
+        working, renewing = asyncio.ensure_future(work()), asyncio.ensure_future(self._renew())
+        telling = asyncio.ensure_future(self._recorder.run())
+        tasks = (working, renewing, telling)
         try:
             await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-                return
-            raise LeadershipLost(f"lease {self._election.namespace}/{self._election.name} was lost")
+            if not working.done():
+                raise LeadershipLost(f"leaderelection lost: lease {settings.namespace}/{settings.name}")
+            working.result()
         finally:
-            for task in (working, renewing):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(working, renewing, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._ended()
 
-    async def release(self) -> None:
-        """Let another candidate take over at once; call it after the work has ended. Does nothing when not leading."""
-        held = self._seen
-        if held is None or held["spec"].get("holderIdentity") != self._election.identity:
+    async def _ended(self) -> None:
+        """Say so, and release the Lease where that is wanted: the work is over."""
+        self._tell("stopped leading")
+        await self._within(LAST_WORD, self._recorder.flush())
+        seen = self._seen
+        if not self._me.release or seen is None or seen.holder != self._me.identity:
             return
-        spec = {**held["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
         try:
-            self._seen = await self._client.update(LEASES, {**held, "spec": spec})
+            spec = released(seen.lease["spec"], self._clock.now())
+            self._wrote(await self._client.update(LEASES, {**seen.lease, "spec": spec}))
         except StatusError as error:
-            log.info("releasing lease %s: %s", self._election.name, error)
+            log.info("releasing lease %s: %s", self._settings.name, error)
+
+    def _tell(self, what: str) -> None:
+        log.info("%s %s", self._me.identity, what, extra={"lease": f"{self._settings.namespace}/{self._settings.name}"})
+        if self._seen is not None:
+            lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", **self._seen.lease}
+            self._recorder.event(lease, NORMAL, "LeaderElection", f"{self._me.identity} {what}")
 
     async def _renew(self) -> None:
-        """Renew until that has failed for the deadline."""
-        renewed = self._clock.monotonic()
-        while self._clock.monotonic() - renewed < self._election.renew_deadline:
-            await self._clock.sleep(self._election.retry_period)
-            began = self._clock.monotonic()
-            if await self._try():
-                renewed = began
+        """Renew again and again; return when that has failed for the deadline."""
+        while True:
+            await self._clock.sleep(self._settings.retry_period)
+            if not await self._within(self._settings.renew_deadline, self._renewed()):
+                return
+
+    async def _renewed(self) -> None:
+        while not await self._try():
+            await self._clock.sleep(self._settings.retry_period)
+
+    async def _within(self, seconds: float, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """Run something for at most some seconds; returns whether it ended by itself."""
+        work, limit = asyncio.ensure_future(coroutine), asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((work, limit), return_when=asyncio.FIRST_COMPLETED)
+            return work.done()
+        finally:
+            work.cancel()
+            limit.cancel()
+            await asyncio.gather(work, limit, return_exceptions=True)
 
     async def _try(self) -> bool:
         """Take or renew the Lease; returns whether it is ours."""
-        election = self._election
+        seen = self._seen
+        leading = seen is not None and seen.holder == self._me.identity and valid(seen, self._clock.monotonic())
+        # who leads need not look first: nobody else may have written
+        if seen is not None and leading and await self._take(seen.lease):
+            return True
         try:
-            lease = await self._client.get(LEASES, election.name, election.namespace)
+            lease = await self._client.get(LEASES, self._settings.name, self._settings.namespace)
         except NotFound:
             return await self._create()
         except StatusError as error:
-            log.warning("reading lease %s: %s", election.name, error)
+            log.warning("reading lease %s: %s", self._settings.name, error)
             return False
-        if self._seen is None or self._seen["spec"] != lease["spec"]:
-            # the record's own times are another machine's: what counts is when a change of it was seen here
-            self._seen, self._seen_at = lease, self._clock.monotonic()
-        spec = lease.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        lasts = float(spec.get("leaseDurationSeconds") or election.lease_duration)
-        if holder not in ("", election.identity) and self._clock.monotonic() < self._seen_at + lasts:
-            return False
-        return await self._take(lease, spec, holder)
+        now = self._clock.monotonic()
+        self._seen = observed(self._seen, lease, now)
+        self._report()
+        return may_take(self._seen, self._me.identity, now) and await self._take(lease)
 
     async def _create(self) -> bool:
-        now = rfc3339_micro(self._clock.now())
-        spec = self._spec(now, now, 0)
-        meta = {"name": self._election.name, "namespace": self._election.namespace}
-        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
+        settings = self._settings
+        lease = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": settings.name, "namespace": settings.namespace},
+            "spec": taken(None, self._me.identity, settings.lease_duration, self._clock.now()),
+        }
         try:
-            self._seen = await self._client.create(LEASES, lease)
+            self._wrote(await self._client.create(LEASES, lease))
         except AlreadyExists:
             return False
         except StatusError as error:
-            log.warning("creating lease %s: %s", self._election.name, error)
+            log.warning("creating lease %s: %s", settings.name, error)
             return False
-        self._seen_at = self._clock.monotonic()
         return True
 
-    async def _take(self, lease: Obj, spec: Obj, holder: str) -> bool:
-        now = rfc3339_micro(self._clock.now())
-        mine = holder == self._election.identity
-        transitions = int(spec.get("leaseTransitions") or 0) + (0 if mine else 1)
-        acquired = spec.get("acquireTime") or now if mine else now
+    async def _take(self, lease: Obj) -> bool:
+        spec = taken(lease.get("spec") or {}, self._me.identity, self._settings.lease_duration, self._clock.now())
+        began = self._clock.monotonic()
         try:
-            self._seen = await self._client.update(
-                LEASES, {**lease, "spec": {**spec, **self._spec(acquired, now, transitions)}}
-            )
+            answer = await self._client.update(LEASES, {**lease, "spec": spec})
         except Conflict:
             return False
         except StatusError as error:
-            log.warning("renewing lease %s: %s", self._election.name, error)
+            log.warning("renewing lease %s: %s", self._settings.name, error)
             return False
-        self._seen_at = self._clock.monotonic()
+        self._wrote(answer, began)
         return True
 
-    def _spec(self, acquired: str, renewed: str, transitions: int) -> Obj:
-        return {
-            "holderIdentity": self._election.identity,
-            "leaseDurationSeconds": int(self._election.lease_duration),
-            "acquireTime": acquired,
-            "renewTime": renewed,
-            "leaseTransitions": transitions,
-        }
+    def _wrote(self, lease: Obj, began: float | None = None) -> None:
+        """Take note of a write; it counts from when it was sent, as others may have seen it since then."""
+        self._seen = Seen(lease, self._clock.monotonic() if began is None else began)
+        self._report()
+
+    def _report(self) -> None:
+        holder = self._seen.holder if self._seen is not None else ""
+        if holder and holder != self._reported:
+            self._reported = holder
+            log.info("new leader elected", extra={"lease": self._settings.name, "identity": holder})

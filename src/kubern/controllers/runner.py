@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
-import uuid
 from collections.abc import Collection
 
 from kubern.base.clock import Clock
 from kubern.base.scan import scan
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
-from kubern.client.leaderelection import Election, Elector
+from kubern.client.leaderelection import Elector, LeaseSettings, candidate
 from kubern.controllers import kinds
 from kubern.controllers.cache import DEFAULTS, Cache, Options
 from kubern.controllers.controller import Context, Controller
@@ -21,6 +19,8 @@ from kubern.controllers.loop import Loop
 from kubern.controllers.resources import followed
 
 log = logging.getLogger(__name__)
+
+LEASE = LeaseSettings("kube-controller-manager")
 
 
 def load(names: Collection[str] | None = None) -> list[Controller]:
@@ -70,12 +70,11 @@ async def _run(controller: Controller, context: Context) -> None:
 
 
 async def run_elected(
-    client: Client, clock: Clock, names: Collection[str] | None = None, options: Options = DEFAULTS
+    client: Client, clock: Clock, names: Collection[str] | None, options: Options, lease: LeaseSettings = LEASE
 ) -> None:
-    """Run controllers while holding the Lease that upstream's controller manager holds. Raises `LeadershipLost`."""
-    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
-    elector = Elector(client, clock, Election("kube-controller-manager", identity), random.Random())
-    try:
-        await elector.lead(lambda: run_controllers(client, clock, names=names, options=options))
-    finally:
-        await elector.release()
+    """Run controllers while holding the Lease that upstream's controller manager holds. Raises `LeadershipLost`.
+
+    As upstream's, it lets the Lease run out when it is told to end.
+    """
+    elector = Elector(client, clock, lease, candidate(lease.name, release=False), random.Random())
+    await elector.lead(lambda: run_controllers(client, clock, names=names, options=options))

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kubern.base.duration import parse_duration
 from kubern.base.json import Obj
+from kubern.client.leaderelection import LeaseSettings
 from kubern.scheduler.extender import Extender, read_extender
 from kubern.scheduler.framework import Plugin
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.queue import BACKOFF_FIRST, BACKOFF_LAST
 
+LEASE = LeaseSettings("kube-scheduler")
 API_VERSION = "kubescheduler.config.k8s.io/v1"
 POINTS: dict[str, tuple[str, ...]] = {
     "preEnqueue": ("pre_enqueue",),
@@ -51,8 +54,7 @@ class Configuration(NamedTuple):
     backoff_first: float = BACKOFF_FIRST
     backoff_last: float = BACKOFF_LAST
     leader_elect: bool = True
-    lease: tuple[str, str] = ("kube-system", "kube-scheduler")
-    """Namespace and name."""
+    lease: LeaseSettings = LEASE
     kubeconfig: str = ""
 
 
@@ -102,9 +104,24 @@ def read_configuration(found: Any, available: Sequence[Plugin]) -> Configuration
         first,
         last,
         bool(election.get("leaderElect", True)),
-        (election.get("resourceNamespace", "kube-system"), election.get("resourceName", "kube-scheduler")),
+        _lease(election),
         (found.get("clientConnection") or {}).get("kubeconfig") or "",
     )
+
+
+def _lease(election: Obj) -> LeaseSettings:
+    """Return what the block leaderElection says of the Lease; the API writes durations as `1m30s`."""
+    fields = {
+        "name": "resourceName", "namespace": "resourceNamespace", "lease_duration": "leaseDuration",
+        "renew_deadline": "renewDeadline", "retry_period": "retryPeriod",
+    }  # fmt: skip
+    _known(election, {"leaderElect", "resourceLock", *fields.values()}, "leaderElection")
+    if election.get("resourceLock", "leases") != "leases":
+        raise ValueError('leaderElection.resourceLock: Invalid value: must be "leases"')
+    said = {field: election[key] for field, key in fields.items() if election.get(key)}
+    for field in said.keys() - {"name", "namespace"}:
+        said[field] = parse_duration(str(said[field]))
+    return LEASE._replace(**said).checked()
 
 
 def _profile(spec: Obj, available: Sequence[Plugin], unchecked: frozenset[str], path: str) -> Profile:

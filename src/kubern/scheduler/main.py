@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
-import uuid
 
 from kubern.base.clock import Clock
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
-from kubern.client.leaderelection import Election, Elector
+from kubern.client.leaderelection import Elector, candidate
 from kubern.scheduler.config import Configuration
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.registry import load
@@ -35,11 +33,6 @@ async def run_scheduler(
 
 
 async def run_elected(client: Client, clock: Clock, config: Configuration) -> None:
-    """Schedule while holding the configuration's Lease. Raises `LeadershipLost`."""
-    namespace, name = config.lease
-    election = Election(name, f"{socket.gethostname()}_{uuid.uuid4()}", namespace)
-    elector = Elector(client, clock, election, random.Random())
-    try:
-        await elector.lead(lambda: run_scheduler(client, clock, config))
-    finally:
-        await elector.release()
+    """Schedule while holding the configuration's Lease, and release it in the end. Raises `LeadershipLost`."""
+    elector = Elector(client, clock, config.lease, candidate("default-scheduler", release=True), random.Random())
+    await elector.lead(lambda: run_scheduler(client, clock, config))

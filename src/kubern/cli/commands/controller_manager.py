@@ -58,20 +58,34 @@ def run(
     leader_elect: Annotated[
         bool, typer.Option(help="Work only while holding the Lease kube-controller-manager.")
     ] = True,
+    leader_elect_lease_duration: Annotated[
+        str, typer.Option(help="How long others wait for a leader that is silent; default 15s.")
+    ] = "",
+    leader_elect_renew_deadline: Annotated[
+        str, typer.Option(help="How long a leader that cannot renew goes on; default 10s.")
+    ] = "",
+    leader_elect_retry_period: Annotated[str, typer.Option(help="Pause between two attempts; default 2s.")] = "",
+    leader_elect_resource_name: Annotated[
+        str, typer.Option(help="The Lease's name; default kube-controller-manager.")
+    ] = "",
+    leader_elect_resource_namespace: Annotated[
+        str, typer.Option(help="The Lease's namespace; default kube-system.")
+    ] = "",
     v: Annotated[
         int, typer.Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")
     ] = 2,
 ) -> None:
     """Run the controllers, for any Kubernetes API server."""
     from kubern.base.clock import Clock
+    from kubern.base.duration import parse_duration
     from kubern.cli.component import run_component
-    from kubern.cli.durations import parse_duration
+    from kubern.cli.election import lease_settings
     from kubern.cli.failure import failures_said
     from kubern.client.contract import Client
     from kubern.controllers.cache import Options
     from kubern.controllers.certificates.files import read_authorities
     from kubern.controllers.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
-    from kubern.controllers.runner import run_controllers, run_elected
+    from kubern.controllers.runner import LEASE, run_controllers, run_elected
 
     with failures_said():
         authorities = read_authorities(
@@ -86,6 +100,16 @@ def run(
                 LEGACY: (cluster_signing_legacy_unknown_cert_file, cluster_signing_legacy_unknown_key_file),
             },
             parse_duration(cluster_signing_duration),
+        )
+        lease = lease_settings(
+            LEASE,
+            {
+                "lease_duration": leader_elect_lease_duration,
+                "renew_deadline": leader_elect_renew_deadline,
+                "retry_period": leader_elect_retry_period,
+                "name": leader_elect_resource_name,
+                "namespace": leader_elect_resource_namespace,
+            },
         )
         legacy_period = parse_duration(legacy_service_account_token_clean_up_period)
         key_file = service_account_private_key_file
@@ -104,8 +128,10 @@ def run(
     names = tuple(filter(None, controllers.split(",")))
 
     async def main(client: Client, clock: Clock) -> None:
-        start = run_elected if leader_elect else run_controllers
-        await start(client, clock, names=names, options=options)
+        if leader_elect:
+            await run_elected(client, clock, names, options, lease)
+        else:
+            await run_controllers(client, clock, names=names, options=options)
 
     run_component(main, kubeconfig, v, "kube-controller-manager")
 

@@ -1,4 +1,4 @@
-"""Durations as flags state them, in Go's notation: `1h30m`, `15s`, `500ms`."""
+"""Durations as flags and configuration files state them, in Go's notation: `1h30m`, `15s`, `500ms`."""
 
 from __future__ import annotations
 
