@@ -112,6 +112,7 @@ class ApiServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.core.webhooks.close()
         await self.core.feed.close()
 
     async def _send_bookmarks(self) -> None:

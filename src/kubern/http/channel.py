@@ -48,6 +48,11 @@ class Channel(asyncio.Protocol):
         """Whether TLS is spoken, which has no half-close here."""
         return self.transport.get_extra_info("ssl_object") is not None
 
+    @property
+    def silent(self) -> bool:
+        """Whether the connection is open and nothing has come that was not received."""
+        return not (self._received or self._eof or self._is_lost or self.transport.is_closing())
+
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
         self._waiting += len(data)

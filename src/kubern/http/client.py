@@ -24,6 +24,10 @@ class BadAnswer(ConnectionError):
     """What came is not HTTP."""
 
 
+class Unanswered(BadAnswer):
+    """The connection ended before a single byte of an answer: one that was kept may have been closed before it was used again."""
+
+
 class Head(NamedTuple):
     """An answer's head. `raw` is verbatim, the empty line included; `headers` have lower-case names."""
 
@@ -73,6 +77,9 @@ class Fetched:
         self._parts: list[bytes] = []
         self._has_head = False
         self._complete = False
+        self._keeps = False
+        self.silent = True
+        """Whether nothing of an answer has come yet."""
         self.head = Head(0, [])
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -91,6 +98,8 @@ class Fetched:
 
     def on_message_complete(self) -> None:
         self._complete = self._has_head
+        # asked here, since the parser forgets it with the message
+        self._keeps = bool(self._parser.should_keep_alive())
 
     async def _more(self) -> None:
         data = await self._channel.receive()
@@ -100,6 +109,7 @@ class Fetched:
                 raise BadAnswer("the connection ended in the middle of an answer")
             self._complete = True  # a body without a length lasts as long as its connection
             return
+        self.silent = False
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -136,24 +146,36 @@ class Fetched:
                 break
         return data[:limit].decode(errors="replace")
 
+    @property
+    def reusable(self) -> bool:
+        """Whether the answer has been read whole and the connection may be used for another request."""
+        return self._complete and self._keeps and self._channel.silent
+
     def close(self) -> None:
         """Give the connection up."""
         self._channel.abort() if not self._complete else self._channel.close()
 
 
 async def fetch(
-    channel: Channel, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes = b""
-) -> Fetched:
-    """Send a request (its body whole) on a fresh channel and wait for the answer's head. The connection is used once.
+    channel: Channel, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes = b"", *, keep: bool = False
+) -> Fetched:  # fmt: skip
+    """Send a request (its body whole) and wait for the answer's head.
 
-    `headers` must hold Host; Content-Length and Connection are added. Raises `ConnectionError`; the channel is closed then."""
-    framing = [("Connection", "close")]
+    `headers` must hold Host; Content-Length and Connection are added. `keep` asks the server to leave the connection open, which whoever
+    calls takes back when the answer is `reusable`; otherwise it is used once. Raises `ConnectionError` (`Unanswered` when no byte
+    of an answer came); the channel is closed then."""
+    framing = [] if keep else [("Connection", "close")]
     if body or method not in ("GET", "HEAD"):
         framing.append(("Content-Length", str(len(body))))
     fetched = Fetched(channel, method)
     try:
         await channel.send(request_head(method, target, [*headers, *framing]) + body)
         await fetched.read_head()
+    except ConnectionError as error:
+        channel.abort()
+        if fetched.silent:
+            raise Unanswered(str(error)) from error
+        raise
     except BaseException:
         channel.abort()
         raise

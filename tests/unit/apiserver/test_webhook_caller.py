@@ -52,6 +52,17 @@ async def hook(pki):
     await server.close(grace=0)
 
 
+CALLERS: list[WebhookCaller] = []
+
+
+@pytest.fixture(autouse=True)
+async def closed_callers():
+    """Let go of the connections that a test's callers keep."""
+    yield
+    while CALLERS:
+        CALLERS.pop().close()
+
+
 def calls(objects=None, dialled=None):
     async def dial(host, port):
         if dialled is not None:
@@ -60,7 +71,9 @@ def calls(objects=None, dialled=None):
 
     found = objects or {}
     backends = Backends(lambda *key: found.get(key), dial, lambda verify: None, random.Random(1))
-    return WebhookCaller(backends)
+    made = WebhookCaller(backends)
+    CALLERS.append(made)
+    return made
 
 
 async def test_url(hook):
@@ -81,6 +94,57 @@ async def test_service_by_its_ready_endpoints_and_its_own_name(hook):
     assert await calls(objects).post({"service": service, "caBundle": hook.bundle}, {}, 5) == {"got": {}}
     assert hook.asked[0].path == "/mutate"
     assert hook.asked[0].headers["host"] == "hook.ns.svc:443"
+
+
+async def test_a_connection_is_used_again(hook):
+    objects = {
+        ("services", "ns", "hook"): {"spec": {"ports": [{"port": 443}]}},
+        ("endpoints", "ns", "hook"): {
+            "subsets": [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"port": hook.port}]}]
+        },
+    }
+    dialled = []
+    caller, config = calls(objects, dialled), {"service": {"namespace": "ns", "name": "hook"}, "caBundle": hook.bundle}
+    for _ in range(3):
+        await caller.post(config, {}, 5)
+    assert dialled == [("127.0.0.1", hook.port)]
+    await asyncio.gather(*(caller.post(config, {}, 5) for _ in range(3)))
+    assert (len(dialled), len(hook.asked)) == (3, 6)
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_replaced(hook, pki):
+    caller, tls = calls(), ServerTls(pki.apiserver.certificate, pki.apiserver.key)
+    server = await serve(lambda request: Response(200, (), b"{}"), ("127.0.0.1", 0), tls=tls)
+    config = {"url": f"https://127.0.0.1:{server.port}", "caBundle": hook.bundle}
+    await caller.post(config, {}, 5)
+    await server.close(grace=0)
+    again = await serve(lambda request: Response(200, (), b'{"a":1}'), ("127.0.0.1", server.port), tls=tls)
+    assert await caller.post(config, {}, 5) == {"a": 1}
+    await again.close(grace=0)
+
+
+async def test_a_connection_that_the_server_drops_unanswered_is_replaced(hook, pki):
+    """A server may close a kept connection just while the next request is on its way."""
+    caller, served = calls(), []
+
+    async def serve_one(reader, writer):
+        served.append(writer.get_extra_info("peername"))
+        for answers in range(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+            await reader.readexactly(int(length.partition(b":")[2]))
+            if answers == 0:
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    tls = ServerTls(pki.apiserver.certificate, pki.apiserver.key).context
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        config = {"url": f"https://127.0.0.1:{port}", "caBundle": hook.bundle}
+        assert [await caller.post(config, {}, 5) for _ in range(3)] == [{}] * 3
+        assert len(served) == 3
+        caller.close()
 
 
 async def refusal(config, seconds=5.0, objects=None):

@@ -7,6 +7,8 @@ What always holds: a call ends within its time, and no more than `ANSWER_LIMIT` 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,8 +19,10 @@ from kubern.apiserver.webhooks.services import resolve, server_name
 from kubern.apiserver.webhooks.trust import BadBundle, Trust
 from kubern.base.errors import StatusError
 from kubern.base.json import Obj
-from kubern.http.client import Fetched, fetch
-from kubern.http.dial import dial_directly
+from kubern.http.channel import Channel
+from kubern.http.client import Fetched, Unanswered, fetch
+from kubern.http.dial import Dial, dial_directly
+from kubern.http.pool import Pool
 
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of an answer: conversions answer with every object that they were sent."""
@@ -83,6 +87,11 @@ class WebhookCaller:
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
         self._trust = Trust()
+        self._pool = Pool()
+
+    def close(self) -> None:
+        """Let go of the connections that are kept."""
+        self._pool.close()
 
     async def post(self, config: Obj, obj: Obj, seconds: float) -> Obj:
         """Send `obj` to where a clientConfig leads and return the object that is answered.
@@ -100,22 +109,41 @@ class WebhookCaller:
 
     async def _ask(self, target: Target, query: str, ca_bundle: str, body: bytes) -> Obj:
         tls = self._trust.context(ca_bundle)
+        dial: Dial | None = dial_directly
+        address = Address(target.host, target.port, tls)
         if target.service is not None:
             endpoint = resolve(self._backends, *target.service, target.port)
-            address = Address(endpoint.host, endpoint.port, tls, target.host)
-            channel = await self._backends.connect(address)
-        else:
-            channel = await self._backends.connect(Address(target.host, target.port, tls), dial_directly)
+            dial, address = None, Address(endpoint.host, endpoint.port, tls, target.host)
         host = f"[{target.host}]" if ":" in target.host else target.host
         headers = [
             ("Host", f"{host}:{target.port}"), ("Content-Type", "application/json"), ("Accept", "application/json, */*"),
             ("User-Agent", "kube-apiserver-admission"),
         ]  # fmt: skip
-        fetched = await fetch(channel, "POST", f"{target.path}?{query}", headers, body)
+        send = partial(fetch, method="POST", target=f"{target.path}?{query}", headers=headers, body=body, keep=True)
+        channel, fetched = await self._send(address, dial, send)
         try:
-            return await _read(fetched)
-        finally:
+            answer = await _read(fetched)
+        except BaseException:
             fetched.close()
+            raise
+        if fetched.reusable:
+            self._pool.put(address, channel)
+        else:
+            fetched.close()
+        return answer
+
+    async def _send(
+        self, address: Address, dial: Dial | None, send: Callable[[Channel], Awaitable[Fetched]]
+    ) -> tuple[Channel, Fetched]:
+        """Send over a connection that was kept, or over a new one if there is none or it turns out to have been closed meanwhile."""
+        channel = self._pool.take(address)
+        if channel is not None:
+            try:
+                return channel, await send(channel)
+            except Unanswered:
+                pass
+        channel = await self._backends.connect(address, dial)
+        return channel, await send(channel)
 
 
 async def _read(fetched: Fetched) -> Obj:
