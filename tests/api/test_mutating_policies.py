@@ -182,6 +182,40 @@ def test_a_patch_to_something_that_is_no_such_object_is_an_internal_error(make: 
     )
 
 
+@pytest.mark.parametrize(
+    ("mutation", "code", "said"),
+    [
+        (put("/metadata/namespace", "'default'"), 400,
+         "the namespace of the provided object does not match the namespace sent on the request"),
+        (put("/metadata/name", "'No Good'"), 422, "metadata.name: Invalid value: "),
+        (put("/data", "['a']"), 500, "Internal error occurred: json: cannot unmarshal array into Go struct field ConfigMap.data"),
+        (patch('JSONPatch{op: "remove", path: "/metadata"}'), 500, "the patched object is not an object"),
+        (patch('JSONPatch{op: dyn(1), path: dyn([])}'), 403, "JSONPath: Unexpected kind: 1"),
+        (configure("dyn({'data': {}})"), 403, "unsupported return type from ApplyConfiguration expression"),
+        (configure("Object{metadata: 3}"), 403, "error applying patch: failed to convert patch object to typed object: "),
+        (configure("Object{data: {'a': dyn(type(1))}}"), 403, "type conversion error from 'type' to 'google.protobuf.Value'"),
+    ],
+)  # fmt: skip
+def test_odd_mutations_are_refused(make: Any, policy: Policy, mutation: Obj, code: int, said: str) -> None:
+    policy(mutation)
+    refused = make(a="1")
+    assert refused.code == code
+    assert said in refused.body["message"]
+
+
+def test_what_only_the_server_says_cannot_be_changed(make: Any, namespace: str, policy: Policy) -> None:
+    policy(
+        put("/metadata/uid", "'x'"),
+        put("/metadata/creationTimestamp", "'2020-01-01T00:00:00Z'"),
+        put("/kind", "'Secret'"),
+        patch('JSONPatch{op: "remove", path: "/metadata/namespace"}'),
+    )
+    body = make(a="1").body
+    assert (body["kind"], body["metadata"]["namespace"]) == ("ConfigMap", namespace)
+    assert body["metadata"]["uid"] != "x"
+    assert not body["metadata"]["creationTimestamp"].startswith("2020")
+
+
 def test_parameters_conditions_and_bindings(api: Any, make: Any, namespace: str, policy: Policy) -> None:
     body = {"metadata": {"name": "quiet", "labels": {"say": "yes"}}, "data": {"text": "hush"}}
     assert api("POST", f"/api/v1/namespaces/{namespace}/configmaps", body).code == 201

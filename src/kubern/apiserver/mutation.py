@@ -13,6 +13,7 @@ from kubern.api import schema
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes, Reinvocation
 from kubern.apiserver.conversion import to_stored
+from kubern.apiserver.metadata import check_path
 from kubern.base.json import Obj
 
 
@@ -60,12 +61,15 @@ class Turns:
 def take_over(attributes: Attributes, resource: Resource, changed: Obj, validation: str = "Ignore") -> bool:
     """Put a changed object, in the version of `resource`, into the request; returns whether it differs from what was there.
 
-    `validation` is what becomes of unknown fields, as in fieldValidation. Raises `NotDecodable`.
+    `validation` is what becomes of unknown fields, as in fieldValidation. Raises `NotDecodable`, and `BadRequest` for a new object
+    that is sent to another namespace.
     """
     assert attributes.obj is not None
     before = orjson.dumps(attributes.obj)
     new: Obj = orjson.loads(orjson.dumps(changed))
     _settle(attributes, resource, new, validation)
+    if attributes.operation == "CREATE" and attributes.kind is None and resource.namespaced:
+        check_path(new, resource, attributes.namespace, "")
     attributes.obj.clear()
     attributes.obj.update(new)
     return bool(orjson.loads(before) != attributes.obj)
