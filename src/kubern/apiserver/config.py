@@ -35,6 +35,13 @@ class Config:
     kubelet_certificate_authority: Path | None = None
     oidc: OidcSettings | None = None
     disable_admission_plugins: frozenset[str] = frozenset()
+    audit_policy_file: Path | None = None
+    audit_log_path: str = ""
+    """Where audit events go; `-`: standard output."""
+    audit_log_maxage: int = 0
+    audit_log_maxbackup: int = 0
+    audit_log_maxsize: int = 0
+    audit_log_format: str = "json"
     encryption_provider_config: Path | None = None
     encryption_provider_config_automatic_reload: bool = False
 

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable
 
 from kubern.apiserver.answers import JSON, Media, error_response
+from kubern.apiserver.audit.record import identified
 from kubern.apiserver.core import Core
 from kubern.apiserver.flow.control import FlowControl, Place
 from kubern.apiserver.flow.inflight import Inflight, is_mutating
@@ -118,6 +119,7 @@ class Edge:
         """Let an authenticated request in as soon as its turn has come. A watch holds its seats only until its stream begins."""
         if user is None:
             raise Unauthorized("Unauthorized")
+        identified(user)
         if is_long_running(info) and info.verb != "watch":
             return self._pipeline.answer(request, info, user)
         if self._flow is None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from kubern.api.resource import Resource
 from kubern.apiserver.answers import text_response
+from kubern.apiserver.audit.record import CURRENT, annotate
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
@@ -98,6 +99,9 @@ class Pipeline:
     def _authorized(
         self, request: Request, info: RequestInfo, user: User, decision: Decision
     ) -> Answer | Awaitable[Answer]:
+        if CURRENT.get() is not None:
+            annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
+            annotate("authorization.k8s.io/reason", decision.reason)
         if not decision.allowed:
             raise forbidden(user, info, decision.reason)
         if not info.is_resource:

@@ -16,6 +16,7 @@ from kubern.apiserver import admission, subresources, verbs
 from kubern.apiserver.admission_chain import Admission, AdmissionChain
 from kubern.apiserver.allocation.services import ServiceTaker
 from kubern.apiserver.answers import object_response
+from kubern.apiserver.audit.auditing import audited
 from kubern.apiserver.bootstrap import bootstrap
 from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
@@ -75,7 +76,8 @@ class ApiServer:
         self._flow = limits.flow
         meters = Meters(self.core, limits.flow)
         meters.install(self.routes)
-        self.handler: Handler = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters).handle
+        edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
+        self.handler: Handler = audited(edge.handle, config, clock)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -10,10 +10,11 @@ import re
 
 from kubern.api.pod_security import LEVELS, PRIVILEGED, violations
 from kubern.apiserver.admission_chain import Admission, Attributes, refused
+from kubern.apiserver.audit.record import annotate
 from kubern.base.json import Obj
 
 PREFIX = "pod-security.kubernetes.io/"
-ENFORCE, WARN = PREFIX + "enforce", PREFIX + "warn"
+ENFORCE, WARN, AUDIT = PREFIX + "enforce", PREFIX + "warn", PREFIX + "audit"
 _VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 _TEMPLATES = {
     "podtemplates": ("template",),
@@ -29,7 +30,7 @@ _TEMPLATES = {
 
 
 def check(attributes: Attributes) -> None:
-    """Warn of a pod's or template's violations, and refuse a pod by the level that is enforced. Raises `Forbidden`."""
+    """Warn of a pod's or template's violations, note them for the audit log, and refuse a pod by the level enforced. Raises `Forbidden`."""
     if attributes.obj is None or not attributes.namespace:
         return
     labels = _labels(attributes)
@@ -40,6 +41,11 @@ def check(attributes: Attributes) -> None:
     if pod is None or (is_pod and attributes.operation == "UPDATE" and _same(attributes)):
         return
     enforced = _text(pod, *_level(labels, ENFORCE))
+    noted = _text(pod, *_level(labels, AUDIT))
+    if noted:
+        annotate(PREFIX + "audit-violations", f"would violate PodSecurity {noted}")
+    if is_pod:
+        annotate(PREFIX + "enforce-policy", ":".join(_level(labels, ENFORCE)))
     if is_pod and enforced:
         raise refused(attributes, f"violates PodSecurity {enforced}")
     warned = _text(pod, *_level(labels, WARN))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from kubern.apiserver.admission_chain import Admission, Attributes
+from kubern.apiserver.audit.record import annotate
 from kubern.apiserver.matching import matched_resource
 from kubern.apiserver.policies.binding import taken
 from kubern.base.errors import Cause, Forbidden, Invalid, RequestEntityTooLarge, StatusError, Unauthorized
@@ -24,6 +27,8 @@ _REASONS: dict[str, type[StatusError]] = {
 }
 _DENY = ("Deny",)
 _LONGEST_MESSAGE = 5120
+_LONGEST_ANNOTATION = 10 * 1024
+_FAILURE = "validation.policy.admission.k8s.io/validation_failure"
 
 
 class Objection(NamedTuple):
@@ -34,6 +39,15 @@ class Objection(NamedTuple):
     message: str
     reason: str = "Invalid"
     actions: tuple[str, ...] = _DENY
+    number: int = 0
+    """Which of the policy's validations said it."""
+
+    def noted(self) -> Obj:
+        """Return the objection as the audit log has it."""
+        return {
+            "message": self.message, "policy": self.policy, "binding": self.binding, "expressionIndex": self.number,
+            "validationActions": list(self.actions),
+        }  # fmt: skip
 
 
 def check(attributes: Attributes) -> None:
@@ -43,6 +57,7 @@ def check(attributes: Attributes) -> None:
     if not bound:
         return
     denied: Objection | None = None
+    noted: list[Obj] = []
     for policy, bindings in bound:
         matched = matched_resource(policy.spec.get("matchConstraints") or {}, attributes)
         for objection in _objections(attributes, policy, matched, bindings) if matched else ():
@@ -53,6 +68,10 @@ def check(attributes: Attributes) -> None:
                 )
             if "Deny" in objection.actions and denied is None:
                 denied = objection
+            if "Audit" in objection.actions:
+                noted.append(objection.noted())
+    if noted:
+        annotate(_FAILURE, orjson.dumps(noted).decode())
     if denied is not None:
         raise _refusal(attributes, denied)
 
@@ -68,12 +87,12 @@ def _objections(attributes: Attributes, policy: Compiled, matched: Resource, bin
                 from kubern.apiserver.policies.variables import request_variables
 
                 variables = request_variables(attributes, matched)
-            for message, reason in _evaluate(policy, variables | {"params": param}):
-                yield Objection(policy.name, binding.name, message, reason, actions)
+            for index, message, reason in _evaluate(policy, variables | {"params": param}):
+                yield Objection(policy.name, binding.name, message, reason, actions, index)
 
 
-def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (message, reason) for each validation that does not hold, or that fails in a policy that fails closed."""
+def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[int, str, str]]:
+    """Yield (index, message, reason) for each validation that does not hold, or that fails in a policy that fails closed."""
     from kubern.api.cel import RUNTIME_BUDGET, Budget
     from kubern.api.cel.admission import Variables
     from kubern.apiserver.policies.conditions import EvaluationFailed, all_hold, value_of
@@ -85,7 +104,7 @@ def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[str
             return
     except EvaluationFailed as error:
         if policy.fails_closed:
-            yield str(error), "Invalid"
+            yield 0, str(error), "Invalid"
         return
     for i, validation in enumerate(policy.spec.get("validations") or ()):
         program = policy.programs.at(f"spec.validations[{i}].expression")
@@ -95,10 +114,33 @@ def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[str
             holds = value_of(program, known, budget) is True
         except EvaluationFailed as error:
             if policy.fails_closed:
-                yield str(error), "Invalid"
+                yield i, str(error), "Invalid"
             continue
         if not holds:
-            yield _message(policy, i, validation, known, budget), validation.get("reason") or "Invalid"
+            yield i, _message(policy, i, validation, known, budget), validation.get("reason") or "Invalid"
+    for i, annotation in enumerate(policy.spec.get("auditAnnotations") or ()):
+        yield from _annotated(policy, i, annotation, known, budget)
+
+
+def _annotated(
+    policy: Compiled, index: int, annotation: Obj, known: dict[str, Any], budget: Budget
+) -> Iterator[tuple[int, str, str]]:  # fmt: skip
+    """Write a policy's annotation into the audit log; yields what is wrong with it in a policy that fails closed."""
+    from kubern.apiserver.policies.conditions import EvaluationFailed, value_of
+
+    path = f"spec.auditAnnotations[{index}].valueExpression"
+    program = policy.programs.at(path)
+    try:
+        if program is None:
+            raise EvaluationFailed(policy.problem(path))
+        value = value_of(program, known, budget)
+    except EvaluationFailed as error:
+        if policy.fails_closed:
+            yield index, str(error), "Invalid"
+        return
+    said = str(value).strip() if value is not None else ""
+    if said:
+        annotate(f"{policy.name}/{annotation.get('key')}", said[:_LONGEST_ANNOTATION])
 
 
 def _message(policy: Compiled, index: int, validation: Obj, known: dict[str, Any], budget: Budget) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
+from kubern.apiserver.audit.record import identified
 from kubern.apiserver.authn.chain import authenticated
 from kubern.apiserver.authn.service_account import PREFIX, service_account_groups
 from kubern.apiserver.identity import ANONYMOUS, UNAUTHENTICATED, Decision, User
@@ -46,6 +47,7 @@ class Impersonation:
                     f'Internal Server Error: "{request.path}": requested impersonation without impersonating a user'
                 )
             return user
+        identified(user)
         acting = User(name, groups, uid, extra)
         for info in _asked(acting):
             decision = self._authorize(user, info)

@@ -74,6 +74,16 @@ def run(
     disable_admission_plugins: Annotated[
         str, typer.Option(help="Admission plug-ins to leave out, comma-separated.")
     ] = "",
+    audit_policy_file: Annotated[
+        Path | None, typer.Option(help="Policy of the audit log: what is written of which requests.")
+    ] = None,
+    audit_log_path: Annotated[str, typer.Option(help="The audit log's file; `-`: standard output.")] = "",
+    audit_log_maxage: Annotated[int, typer.Option(help="Days that old audit logs are kept; 0: for ever.")] = 0,
+    audit_log_maxbackup: Annotated[int, typer.Option(help="Old audit logs that are kept; 0: all.")] = 0,
+    audit_log_maxsize: Annotated[
+        int, typer.Option(help="Megabytes of an audit log before it is put aside; 0: 100.")
+    ] = 0,
+    audit_log_format: Annotated[str, typer.Option(help="json or legacy.")] = "json",
     encryption_provider_config: Annotated[
         Path | None, typer.Option(help="EncryptionConfiguration: which resources are encrypted in the store.")
     ] = None,
@@ -138,6 +148,12 @@ def run(
             kubelet_client_certificate=kubelet_client_certificate,
             kubelet_client_key=kubelet_client_key,
             kubelet_certificate_authority=kubelet_certificate_authority,
+            audit_policy_file=audit_policy_file,
+            audit_log_path=audit_log_path,
+            audit_log_maxage=audit_log_maxage,
+            audit_log_maxbackup=audit_log_maxbackup,
+            audit_log_maxsize=audit_log_maxsize,
+            audit_log_format=audit_log_format,
             encryption_provider_config=encryption_provider_config,
             encryption_provider_config_automatic_reload=encryption_provider_config_automatic_reload,
             enable_priority_and_fairness=enable_priority_and_fairness,

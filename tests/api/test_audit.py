@@ -1,0 +1,149 @@
+"""The audit log of a real apiserver: what a policy asks for, and nothing of what it does not."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api, Apiserver
+
+WORD = "c2VjcmV0LXdvcmQ="
+POLICY = {
+    "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "nonResourceURLs": ["/healthz*", "/readyz", "/livez", "/version"]},
+        {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
+        {"level": "RequestResponse", "resources": [{"group": "", "resources": ["configmaps"]}], "omitManagedFields": True},
+        {"level": "Request", "resources": [{"group": "", "resources": ["pods", "pods/*"]}], "omitStages": []},
+        {"level": "None", "users": ["quiet"]},
+        {"level": "Metadata"},
+    ],
+}  # fmt: skip
+
+
+class Audited:
+    """An apiserver with an audit log."""
+
+    def __init__(
+        self, own_apiserver: Callable[..., Apiserver], directory: Path, policy: dict[str, Any], *flags: str
+    ) -> None:
+        file, self.log = directory / "policy.json", directory / "audit" / "audit.log"
+        file.write_text(json.dumps(policy))
+        self.server = own_apiserver(f"--audit-policy-file={file}", f"--audit-log-path={self.log}", *flags)
+        self.api: Api = self.server.start()
+
+    def events(self, agent: str) -> list[dict[str, Any]]:
+        """The events of requests that were sent under this agent."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in lines if line.get("userAgent") == agent]
+
+
+@pytest.fixture
+def audited(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> Audited:
+    return Audited(own_apiserver, tmp_path, POLICY)
+
+
+def test_each_level_tells_what_it_should(audited: Audited) -> None:
+    api, agent = audited.api, {"user-agent": "test"}
+    base = "/api/v1/namespaces/default"
+    made = api(
+        "POST", f"{base}/configmaps?fieldManager=x", {"metadata": {"name": "a"}, "data": {"k": "v"}}, headers=agent
+    )
+    api("POST", f"{base}/secrets", {"metadata": {"name": "s"}, "data": {"k": WORD}}, headers=agent)
+    api("GET", f"{base}/secrets/s", headers=agent)
+    api("GET", f"{base}/pods/none", headers=agent)
+    api("GET", "/version", headers=agent)
+    full, secret, read, *missing = audited.events("test")
+    assert made.headers["audit-id"] == full["auditID"]
+    assert (full["level"], full["stage"], full["verb"]) == ("RequestResponse", "ResponseComplete", "create")
+    assert full["requestURI"] == f"{base}/configmaps?fieldManager=x"
+    assert (full["user"]["username"], full["user"]["groups"]) == ("admin", ["system:masters", "system:authenticated"])
+    assert full["sourceIPs"] == ["127.0.0.1"]
+    assert full["objectRef"] == {"resource": "configmaps", "namespace": "default", "name": "a", "apiVersion": "v1"}
+    assert full["requestObject"]["data"] == {"k": "v"}
+    assert full["responseObject"]["metadata"]["uid"] == made.body["metadata"]["uid"]
+    assert "managedFields" not in full["responseObject"]["metadata"]
+    assert full["responseStatus"] == {"metadata": {}, "code": 201}
+    assert full["annotations"]["authorization.k8s.io/decision"] == "allow"
+    assert {"requestReceivedTimestamp", "stageTimestamp"} <= set(full)
+    for event in (secret, read):
+        assert event["level"] == "Metadata"
+        assert "requestObject" not in event
+    assert WORD not in audited.log.read_text()
+    assert [event["stage"] for event in missing] == ["RequestReceived", "ResponseComplete"]
+    assert missing[1]["responseStatus"]["reason"] == "NotFound"
+    assert missing[1]["responseStatus"]["code"] == 404
+
+
+def test_who_asks_and_as_whom(audited: Audited) -> None:
+    api = audited.api
+    api(
+        "GET",
+        "/api/v1/nodes",
+        headers={"user-agent": "acting", "impersonate-user": "alice", "impersonate-group": "team"},
+    )
+    api("GET", "/api/v1/nodes", headers={"user-agent": "nobody", "authorization": "Bearer wrong"})
+    [acting] = audited.events("acting")
+    assert acting["user"]["username"] == "admin"
+    assert acting["impersonatedUser"] == {"username": "alice", "groups": ["team", "system:authenticated"]}
+    assert acting["responseStatus"]["code"] == 403
+    assert acting["annotations"]["authorization.k8s.io/decision"] == "forbid"
+    [nobody] = audited.events("nobody")
+    assert nobody["responseStatus"]["code"] in (200, 401)
+
+
+def test_a_watch_is_told_of_when_it_begins_and_when_it_ends(audited: Audited) -> None:
+    stream = audited.api.watch("/api/v1/nodes?watch=1&timeoutSeconds=1", headers={"user-agent": "watcher"})
+    stream.read()
+    deadline = time.monotonic() + 20
+    while len(audited.events("watcher")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert [event["stage"] for event in audited.events("watcher")] == ["ResponseStarted", "ResponseComplete"]
+
+
+def test_what_admission_notes_is_in_the_log(audited: Audited) -> None:
+    api = audited.api
+    labels = {"pod-security.kubernetes.io/audit": "restricted"}
+    api(
+        "PATCH",
+        "/api/v1/namespaces/default",
+        {"metadata": {"labels": labels}},
+        headers={"content-type": "application/merge-patch+json"},
+    )
+    api("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+    group = "/apis/admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "never right"}],
+        "auditAnnotations": [{"key": "name", "valueExpression": "'seen ' + object.metadata.name"}],
+    }
+    api("POST", f"{group}/validatingadmissionpolicies", {"metadata": {"name": "note.example.com"}, "spec": spec})
+    binding = {"policyName": "note.example.com", "validationActions": ["Audit"]}
+    bound = api("POST", f"{group}/validatingadmissionpolicybindings", {"metadata": {"name": "b"}, "spec": binding})
+    assert bound.code == 201, bound.body
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    made = api("POST", "/api/v1/namespaces/default/pods", pod, headers={"user-agent": "pods"})
+    assert made.code == 201, made.body
+    annotations = audited.events("pods")[-1]["annotations"]
+    assert annotations["pod-security.kubernetes.io/audit-violations"].startswith(
+        'would violate PodSecurity "restricted:latest": '
+    )
+    assert annotations["pod-security.kubernetes.io/enforce-policy"] == "privileged:latest"
+    assert annotations["note.example.com/name"] == "seen p"
+    [failure] = json.loads(annotations["validation.policy.admission.k8s.io/validation_failure"])
+    assert failure == {
+        "message": "never right", "policy": "note.example.com", "binding": "b", "expressionIndex": 0, "validationActions": ["Audit"],
+    }  # fmt: skip
+
+
+def test_a_bad_policy_ends_the_start_with_one_line(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
+    rules = {"rules": [{"level": "Everything"}]}
+    with pytest.raises(AssertionError, match=r"rules\[0\]\.level: Unsupported value: 'Everything'"):
+        Audited(own_apiserver, tmp_path, POLICY | rules)
