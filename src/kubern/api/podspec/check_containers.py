@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kubern.api import field, names
+from kubern.api.podspec.check_claims import check_used_claims
 from kubern.api.podspec.check_env import check_env, check_env_from
 from kubern.api.podspec.check_probes import check_lifecycle, check_probes
 from kubern.api.podspec.check_resources import check_resize_policy, check_resources
@@ -28,6 +29,8 @@ class Pod(NamedTuple):
     grace: int
     host_network: bool
     template: bool
+    claims: frozenset[str] = frozenset()
+    host_users: bool = True
 
 
 def check_containers(spec: Obj, path: str, pod: Pod) -> list[Cause]:
@@ -71,8 +74,10 @@ def check_container(container: Obj, path: str, pod: Pod) -> list[Cause]:
     causes += _check_devices(container, path, pod)
     causes += _one_of(container, "imagePullPolicy", _PULL_POLICIES, path)
     causes += check_resources(container.get("resources"), f"{path}.resources")
+    used = (container.get("resources") or {}).get("claims") or []
+    causes += check_used_claims(used, pod.claims, f"{path}.resources.claims")
     causes += check_resize_policy(container.get("resizePolicy") or [], f"{path}.resizePolicy")
-    causes += check_container_security(container.get("securityContext"), f"{path}.securityContext")
+    causes += check_container_security(container.get("securityContext"), f"{path}.securityContext", pod.host_users)
     return causes
 
 
@@ -225,6 +230,21 @@ def _check_mount_details(mount: Obj, container: Obj, path: str) -> list[Cause]:
     if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
         message = "Bidirectional mount propagation is available only to privileged containers"
         causes.append(field.forbidden(f"{path}.mountPropagation", message))
+    return causes + _check_recursive(mount, f"{path}.recursiveReadOnly")
+
+
+def _check_recursive(mount: Obj, path: str) -> list[Cause]:
+    mode = mount.get("recursiveReadOnly")
+    if mode not in (None, "Disabled", "IfPossible", "Enabled"):
+        return [field.not_supported(path, mode, ["Disabled", "Enabled", "IfPossible"])]
+    if mode in (None, "Disabled"):
+        return []
+    causes: list[Cause] = []
+    if not mount.get("readOnly"):
+        causes.append(field.forbidden(path, "may only be specified when readOnly is true"))
+    if mount.get("mountPropagation") not in (None, "None"):
+        message = "may only be specified when mountPropagation is None or not specified"
+        causes.append(field.forbidden(path, message))
     return causes
 
 

@@ -20,7 +20,7 @@ ENV_FIELDS = frozenset(
 VOLUME_FIELDS = frozenset(
     {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"}
 )
-_KNOWN_FIELDS = ENV_FIELDS | VOLUME_FIELDS
+_KNOWN_FIELDS = ENV_FIELDS | VOLUME_FIELDS | {"spec.restartPolicy", "spec.schedulerName", "status.phase"}
 _RESOURCES = tuple(
     f"{kind}.{name}" for kind in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
 )
@@ -66,9 +66,9 @@ def check_env_from(sources: list[Obj], path: str) -> list[Cause]:
             named = source[kind].get("name")
             causes += _check_name(source[kind], f"{here}.{kind}") if named else [field.required(here_name)]
         if not given:
-            causes.append(field.invalid(here, "", "must specify one of: `configMapRef` or `secretRef`"))
+            causes.append(field.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif len(given) > 1:
-            causes.append(field.invalid(here, "", "may not have more than one field specified at a time"))
+            causes.append(field.invalid(path, "", "may not have more than one field specified at a time"))
     return causes
 
 

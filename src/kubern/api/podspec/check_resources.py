@@ -6,6 +6,7 @@ are upstream's. Quantities have been parsed by the time these run: a malformed o
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from kubern.api import field, names
@@ -25,6 +26,8 @@ STANDARD_RESOURCES = frozenset(
     }
 )  # fmt: skip
 _NATIVE_DOMAIN = "kubernetes.io/"
+_HUGE_PAGES = "hugepages-"
+_POD_RESOURCES = ["cpu", "memory"]
 
 
 def check_resources(resources: Obj | None, path: str) -> list[Cause]:
@@ -40,6 +43,16 @@ def check_resources(resources: Obj | None, path: str) -> list[Cause]:
     given = limits.keys() | requests.keys()
     if any(name.startswith("hugepages-") for name in given) and not given & {"cpu", "memory"}:
         causes.append(field.forbidden(path, "HugePages require cpu or memory"))
+    return causes
+
+
+def check_pod_resources(resources: Obj | None, path: str) -> list[Cause]:
+    """Return what is wrong with the `resources` of a pod as a whole."""
+    causes = check_resources(resources, path)
+    for kind in ("limits", "requests"):
+        for name in (resources or {}).get(kind) or ():
+            if name not in _POD_RESOURCES and not name.startswith(_HUGE_PAGES):
+                causes.append(field.not_supported(f"{path}.{kind}[{name}]", name, _POD_RESOURCES))
     return causes
 
 
@@ -68,7 +81,19 @@ def container_resource(name: str, quantity: Any, path: str) -> list[Cause]:
             causes.append(field.invalid(path, name, "must be a standard resource for containers"))
     elif _NATIVE_DOMAIN not in name and not is_extended(name):
         causes.append(field.invalid(path, name, "doesn't follow extended resource name standard"))
-    return causes + check_quantity(name, quantity, path)
+    return causes + check_quantity(name, quantity, path) + _check_pages(name, quantity, path)
+
+
+def _check_pages(name: str, quantity: Any, path: str) -> list[Cause]:
+    """Return what is wrong with an amount of huge pages: it is whole pages of the size that the name says."""
+    if not name.startswith(_HUGE_PAGES):
+        return []
+    with suppress(ValueError):
+        size = parse(name.removeprefix(_HUGE_PAGES))
+        if size > 0 and parse(quantity) % size == 0:
+            return []
+    shown = canonical(quantity)
+    return [field.invalid(path, shown, f"{shown} is not positive integer multiple of {name}")]
 
 
 def check_resource_name(name: str, path: str) -> list[Cause]:

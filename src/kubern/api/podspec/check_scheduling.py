@@ -178,7 +178,25 @@ def _check_spread(constraint: Obj, path: str) -> list[Cause]:
         value = constraint.get(name)
         if value is not None and value not in ("Honor", "Ignore"):
             causes.append(field.not_supported(f"{path}.{name}", value, ["Honor", "Ignore"]))
+    causes += _check_label_keys(constraint, f"{path}.matchLabelKeys")
     return causes + check_label_selector(constraint.get("labelSelector"), f"{path}.labelSelector")
+
+
+def _check_label_keys(constraint: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with `matchLabelKeys`, which the selector may not name as well."""
+    keys, selector = constraint.get("matchLabelKeys") or [], constraint.get("labelSelector")
+    if not keys:
+        return []
+    causes: list[Cause] = []
+    if selector is None:
+        causes.append(field.forbidden(path, "must not be specified when labelSelector is not set"))
+    named = {*((selector or {}).get("matchLabels") or ())}
+    named |= {each.get("key") for each in (selector or {}).get("matchExpressions") or ()}
+    for i, key in enumerate(keys):
+        causes += label_name(key, f"{path}[{i}]")
+        if key in named:
+            causes.append(field.invalid(f"{path}[{i}]", key, "exists in both matchLabelKeys and labelSelector"))
+    return causes
 
 
 def check_gates(gates: list[Obj], path: str) -> list[Cause]:

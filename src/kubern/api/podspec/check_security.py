@@ -16,14 +16,16 @@ _PROFILES = ["Localhost", "RuntimeDefault", "Unconfined"]
 _ESCALATION = "cannot set `allowPrivilegeEscalation` to false and "
 
 
-def check_container_security(context: Obj | None, path: str) -> list[Cause]:
-    """Return what is wrong with a container's `securityContext`."""
+def check_container_security(context: Obj | None, path: str, host_users: bool = True) -> list[Cause]:
+    """Return what is wrong with a container's `securityContext`; `host_users`: the pod shares the node's users."""
     if not context:
         return []
     causes = _check_ids(context, path, ("runAsUser", "runAsGroup"))
     proc = context.get("procMount")
     if proc is not None and proc not in ("Default", "Unmasked"):
         causes.append(field.not_supported(f"{path}.procMount", proc, ["Default", "Unmasked"]))
+    if proc == "Unmasked" and host_users:
+        causes.append(field.invalid(f"{path}.procMount", proc, "`hostUsers` must be false to use `Unmasked`"))
     causes += _check_profiles(context, path)
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):

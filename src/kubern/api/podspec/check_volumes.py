@@ -99,6 +99,11 @@ def _check_empty_dir(source: Obj, path: str) -> list[Cause]:
     return causes
 
 
+def _check_image(source: Obj, path: str) -> list[Cause]:
+    policy, known = source.get("pullPolicy"), ["Always", "IfNotPresent", "Never"]
+    return [] if policy in (None, *known) else [field.not_supported(f"{path}.pullPolicy", policy, known)]
+
+
 def _check_nfs(source: Obj, path: str) -> list[Cause]:
     target = source.get("path") or "/"
     return [] if target.startswith("/") else [field.invalid(f"{path}.path", target, "must be an absolute path")]
@@ -188,6 +193,7 @@ _CHECKS: dict[str, Callable[[Obj, str], list[Cause]]] = {
     "downwardAPI": _check_downward,
     "emptyDir": _check_empty_dir,
     "hostPath": _check_host_path,
+    "image": _check_image,
     "nfs": _check_nfs,
     "projected": _check_projected,
     "secret": _check_keyed,

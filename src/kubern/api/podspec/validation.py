@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from kubern.api import field, names
 from kubern.api.metadata import check_annotations, check_labels
+from kubern.api.podspec.check_claims import check_pod_claims
 from kubern.api.podspec.check_containers import Pod, check_containers
-from kubern.api.podspec.check_resources import check_quantity, check_resource_name, check_resources
+from kubern.api.podspec.check_os import check_os
+from kubern.api.podspec.check_resources import check_pod_resources, check_quantity, check_resource_name
 from kubern.api.podspec.check_scheduling import (
     check_affinity,
     check_gates,
@@ -41,11 +43,20 @@ def validate_pod_template(template: Obj | None, path: str) -> list[Cause]:
 def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[Cause]:
     """Return what is wrong with a pod specification at `path` (`spec`, or `spec.template.spec`)."""
     volumes = {volume.get("name") or "": volume for volume in spec.get("volumes") or ()}
+    claims = frozenset(claim.get("name") or "" for claim in spec.get("resourceClaims") or ())
     grace = spec.get("terminationGracePeriodSeconds")
-    pod = Pod(volumes, 30 if grace is None else grace, bool(spec.get("hostNetwork")), template)
+    pod = Pod(
+        volumes,
+        30 if grace is None else grace,
+        bool(spec.get("hostNetwork")),
+        template,
+        claims,
+        spec.get("hostUsers") is not False,
+    )
     causes = check_volumes(spec.get("volumes") or [], f"{path}.volumes")
     causes += check_containers(spec, path, pod)
-    causes += check_resources(spec.get("resources"), f"{path}.resources")
+    causes += check_pod_claims(spec.get("resourceClaims") or [], f"{path}.resourceClaims")
+    causes += check_pod_resources(spec.get("resources"), f"{path}.resources")
     causes += _check_policies(spec, path)
     causes += check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
     causes += check_pod_security(spec, path)
@@ -59,7 +70,7 @@ def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[C
     causes += _check_deadline(spec, path)
     causes += check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
     causes += _check_host_aliases(spec, path)
-    return causes + _check_rest(spec, path)
+    return causes + _check_rest(spec, path) + check_os(spec, path)
 
 
 def _check_policies(spec: Obj, path: str) -> list[Cause]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -47,6 +47,14 @@ def given(obj: Obj, name: str, path: str, detail: str = "") -> list[Cause]:
 def named(value: Any, path: str, check: NameCheck) -> list[Cause]:
     """Check a name against one of `kubern.api.names`."""
     return [field.invalid(path, value, message) for message in check(value or "")]
+
+
+def domain_path(value: str, path: str) -> list[Cause]:
+    """Return what is wrong with a name of the form `acme.io/foo`."""
+    domain, slash, rest = value.partition("/")
+    if not slash or not domain or not rest:
+        return [field.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return named(domain, path, names.dns1123_subdomain)
 
 
 def immutable(new: Any, old: Any, path: str) -> list[Cause]:

@@ -44,7 +44,23 @@ def check_requests(spec: Obj, path: str) -> list[Cause]:
         if name in seen:
             causes.append(field.duplicate(f"{here}[{i}].name", name))
         seen.add(name)
-    return causes
+    return causes + _check_references(spec, path)
+
+
+def _check_references(spec: Obj, path: str) -> list[Cause]:
+    """Return a cause for each name of a constraint or configuration that is no request's."""
+    known: set[str] = set()
+    for _, request in items(spec, "devices.requests"):
+        name = request.get("name") or ""
+        known |= {name, *(f"{name}/{each.get('name') or ''}" for each in request.get("firstAvailable") or ())}
+    message = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
+    return [
+        field.invalid(f"{path}.devices.{kind}[{i}].requests[{j}]", name, message)
+        for kind in ("constraints", "config")
+        for i, one in items(spec, f"devices.{kind}")
+        for j, name in items(one, "requests")
+        if name not in known
+    ]
 
 
 def _check_request(request: Obj, path: str) -> list[Cause]:

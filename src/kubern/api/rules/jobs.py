@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from kubern.api import field
 from kubern.api.podspec.validation import validate_pod_template
-from kubern.api.rules.checks import not_negative, one_of
+from kubern.api.rules.checks import domain_path, not_negative, one_of
 from kubern.api.rules.values import at
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -19,6 +19,8 @@ _MAX_INDEXED_PARALLELISM = 100_000
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _MAX_RULES = 20
 _MAX_EXIT_CODES = 255
+
+_LONGEST_MANAGER = 63
 
 
 def check_job_spec(spec: Obj, path: str) -> list[Cause]:
@@ -34,6 +36,10 @@ def check_job_spec(spec: Obj, path: str) -> list[Cause]:
     if spec.get("successPolicy") is not None:
         causes += _check_success_policy(spec, f"{path}.successPolicy")
     causes += _check_replacement(spec, path)
+    manager = spec.get("managedBy")
+    if manager is not None:
+        causes += domain_path(manager, f"{path}.managedBy")
+        causes += [field.too_long(f"{path}.managedBy", _LONGEST_MANAGER)] if len(manager) > _LONGEST_MANAGER else []
     causes += validate_pod_template(spec.get("template"), f"{path}.template")
     return causes + _check_restart(spec, f"{path}.template.spec.restartPolicy")
 

@@ -7,6 +7,7 @@ from typing import Any
 from kubern.api import field, names
 from kubern.api.metadata import check_labels
 from kubern.api.podspec.check_probes import port_or_name
+from kubern.api.rules.addresses import special_address
 from kubern.api.rules.checks import one_of
 from kubern.api.service.defaults import externally_accessible, has_address
 from kubern.base.errors import Cause
@@ -45,11 +46,25 @@ def validate_service_update(new: Obj, old: Obj) -> list[Cause]:
             causes.append(field.invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset"))
         elif before and now[0] != before[0]:
             causes.append(field.invalid("spec.clusterIPs[0]", now, "may not change once set"))
+        causes += _check_family_update(fresh, stored)
+    local = [
+        each.get("type") == "LoadBalancer" and each.get("externalTrafficPolicy") == "Local" for each in (fresh, stored)
+    ]
+    if all(local) and fresh.get("healthCheckNodePort") != stored.get("healthCheckNodePort"):
+        causes.append(field.forbidden("spec.healthCheckNodePort", "field is immutable"))
     if fresh.get("type") == stored.get("type") == "LoadBalancer":
         now, before = fresh.get("loadBalancerClass"), stored.get("loadBalancerClass")
         if now != before:
             causes.append(field.invalid("spec.loadBalancerClass", now, "may not change once set"))
     return causes
+
+
+def _check_family_update(fresh: Obj, stored: Obj) -> list[Cause]:
+    now, before = fresh.get("ipFamilies") or [], stored.get("ipFamilies") or []
+    if not before or (now and now[0] == before[0]):
+        return []
+    detail = "may not change once set" if now else "primary ipFamily can not be unset"
+    return [field.invalid("spec.ipFamilies[0]", now, detail)]
 
 
 def _check_type(spec: Obj) -> list[Cause]:
@@ -132,7 +147,8 @@ def _check_addresses(spec: Obj) -> list[Cause]:
             causes += _check_cluster_address(address, i, several)
         causes += _check_families(spec)
     for i, address in enumerate(spec.get("externalIPs") or ()):
-        causes += [field.invalid(f"spec.externalIPs[{i}]", address, message) for message in names.ip_address(address)]
+        messages = names.ip_address(address) or special_address(address)
+        causes += [field.invalid(f"spec.externalIPs[{i}]", address, message) for message in messages]
     return causes
 
 
@@ -213,6 +229,10 @@ def _check_traffic(spec: Obj) -> list[Cause]:
         causes.append(field.invalid("spec.externalTrafficPolicy", outside, message))
     elif externally_accessible(spec):
         causes += one_of(spec, "externalTrafficPolicy", "spec.", ["Cluster", "Local"])
+    local = spec.get("type") == "LoadBalancer" and outside == "Local"
+    if spec.get("healthCheckNodePort") and not local:
+        message = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+        causes.append(field.invalid("spec.healthCheckNodePort", spec["healthCheckNodePort"], message))
     if inside is not None or has_address(spec):
         causes += one_of(spec, "internalTrafficPolicy", "spec.", ["Cluster", "Local"])
     return causes + one_of(spec, "trafficDistribution", "spec.", _DISTRIBUTIONS, needed=False)

@@ -101,7 +101,7 @@ CONTAINER_CASES: list[tuple[str, Obj, str, str]] = [
         'Unsupported value: "limits.disk": supported values: "limits.cpu", "limits.ephemeral-storage", "limits.memory", '
         '"requests.cpu", "requests.ephemeral-storage", "requests.memory"',
     ),
-    ("env-from", {"envFrom": [{}]}, f"{C}.envFrom[0]", 'Invalid value: "": must specify one of: `configMapRef` or `secretRef`'),
+    ("env-from", {"envFrom": [{}]}, f"{C}.envFrom", 'Invalid value: "": must specify one of: `configMapRef` or `secretRef`'),
     ("mount-unknown", {"volumeMounts": [{"name": "x", "mountPath": "/x"}]}, f"{C}.volumeMounts[0].name", 'Not found: "x"'),
     ("mount-path", {"volumeMounts": [{"name": "v"}]}, f"{C}.volumeMounts[0].mountPath", "Required value"),
     (

@@ -107,7 +107,7 @@ CASES: list[tuple[str, Obj, str, str]] = [
         'Invalid value: "other": does not match event.namespace',
     ),
     (
-        "nodes", {"spec": {"taints": [{"key": "a", "effect": "Go"}]}}, "spec.taints[0].effect",
+        "nodes", {"spec": {"taints": [{"key": "a", "effect": "Go"}]}}, "metadata.taints[0].effect",
         'Unsupported value: "Go": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
     ),
     (

@@ -116,7 +116,7 @@ SPECS: list[tuple[str, dict[str, Any], str, str]] = [
         "statefulsets",
         WORKLOAD | {"template": {"metadata": {"labels": LABELS}, "spec": POD | {"activeDeadlineSeconds": 5}}},
         "spec.template.spec.activeDeadlineSeconds",
-        "Invalid value: 5: must not be specified",
+        "Forbidden: activeDeadlineSeconds in StatefulSet is not Supported",
     ),
     (
         "jobs",

@@ -126,11 +126,3 @@ def test_a_made_strategic_patch_leads_from_one_object_to_the_other(old: dict[str
 def test_equal_objects_make_an_empty_patch(obj: dict[str, Any]) -> None:
     assert create_strategic(POD, obj, obj) == {}
     assert apply_strategic(POD, obj, {}) == obj
-
-
-@settings(max_examples=60, deadline=None)
-@given(pods, pods)
-def test_a_strategic_patch_applied_twice_is_applied_once(old: dict[str, Any], new: dict[str, Any]) -> None:
-    patch = create_strategic(POD, old, new)
-    once = apply_strategic(POD, old, patch)
-    assert text(apply_strategic(POD, once, patch)) == text(once)

@@ -144,7 +144,8 @@ def _check_pods(pod: Obj, path: str) -> list[Cause]:
         causes.append(field.not_supported(f"{path}.restartPolicy", pod.get("restartPolicy") or "", ["Always"]))
     deadline = pod.get("activeDeadlineSeconds")
     if deadline is not None:
-        causes.append(field.invalid(f"{path}.activeDeadlineSeconds", deadline, "must not be specified"))
+        message = "activeDeadlineSeconds in StatefulSet is not Supported"
+        causes.append(field.forbidden(f"{path}.activeDeadlineSeconds", message))
     return causes
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from kubern.api import field, names
 from kubern.api.resource import Resource
+from kubern.api.rules.addresses import special_address
 from kubern.api.rules.cells import AGE, NAME, column, some
 from kubern.api.rules.checks import one_of
 from kubern.api.rules.values import fill_empty
@@ -45,20 +44,6 @@ def _check_address(address: Obj, path: str) -> list[Cause]:
     if node:
         causes += [field.invalid(f"{path}.nodeName", node, message) for message in names.dns1123_subdomain(node)]
     return causes if causes else [field.invalid(f"{path}.ip", ip, message) for message in special_address(ip)]
-
-
-def special_address(ip: str) -> list[str]:
-    """Return why a well-formed address can be no endpoint: it is not a host's, or only the host's own."""
-    address = ipaddress.ip_address(ip)
-    if address.is_unspecified:
-        return [f"may not be unspecified ({ip})"]
-    if address.is_loopback:
-        return ["may not be in the loopback range (127.0.0.0/8, ::1/128)"]
-    if address.is_link_local:
-        return ["may not be in the link-local range (169.254.0.0/16, fe80::/10)"]
-    if address.is_multicast and ip.startswith(("224.0.0.", "ff02:", "FF02:")):
-        return ["may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"]
-    return []
 
 
 def _check_port(port: Obj, path: str, named: bool) -> list[Cause]:

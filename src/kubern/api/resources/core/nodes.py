@@ -20,7 +20,11 @@ _ROLE_PREFIX, _ROLE_LABEL = "node-role.kubernetes.io/", "kubernetes.io/role"
 
 def _default(node: Obj) -> None:
     """What a node has is what pods may use, until its kubelet says how much it keeps for itself."""
-    node.setdefault("spec", {})
+    spec = node.setdefault("spec", {})
+    if spec.get("podCIDR") and not spec.get("podCIDRs"):
+        spec["podCIDRs"] = [spec["podCIDR"]]
+    elif spec.get("podCIDRs") and not spec.get("podCIDR"):
+        spec["podCIDR"] = spec["podCIDRs"][0]
     status = node.setdefault("status", {})
     store_maps(status, "capacity", "allocatable")
     if status.get("capacity") and not status.get("allocatable"):
@@ -43,7 +47,7 @@ def _check_taints(taints: list[Obj]) -> list[Cause]:
     causes: list[Cause] = []
     taken: set[tuple[str, str]] = set()
     for i, taint in enumerate(taints):
-        path, key, value = f"spec.taints[{i}]", taint.get("key") or "", taint.get("value") or ""
+        path, key, value = f"metadata.taints[{i}]", taint.get("key") or "", taint.get("value") or ""
         causes += label_name(key, f"{path}.key")
         messages = names.label_value(value)
         if messages:

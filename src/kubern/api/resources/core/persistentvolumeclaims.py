@@ -26,6 +26,7 @@ _SIZE = "spec.resources.requests.storage"
 _MAY_CHANGE = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 )
+_SOURCES = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 
 
 def _default(claim: Obj) -> None:
@@ -40,6 +41,9 @@ def default_claim_spec(spec: Obj) -> None:
     fill(spec, volumeMode="Filesystem", resources={})
     store_maps(spec["resources"], "limits", "requests")
     source = spec.get("dataSource")
+    if source and (source.get("apiGroup") or "", source.get("kind")) not in _SOURCES:
+        del spec["dataSource"]  # as clients of old expect; `dataSourceRef` takes any, and says so if it is wrong
+        source = None
     if source and not spec.get("dataSourceRef"):
         spec["dataSourceRef"] = dict(source)
     elif spec.get("dataSourceRef") and not source and not spec["dataSourceRef"].get("namespace"):
@@ -58,6 +62,9 @@ def validate_claim_spec(spec: Obj, path: str) -> list[Cause]:
     """Return what is wrong with a claim's specification at `path`."""
     causes = check_access_modes(spec, path, "at least 1 access mode is required")
     causes += check_label_selector(spec.get("selector"), f"{path}.selector")
+    for name in ("dataSource", "dataSourceRef"):
+        if spec.get(name) is not None:
+            causes += _check_data_source(spec[name], f"{path}.{name}")
     size = at(spec, "resources.requests.storage")
     if size is None:
         causes.append(field.required(f"{path}.resources[storage]"))
@@ -68,6 +75,15 @@ def validate_claim_spec(spec: Obj, path: str) -> list[Cause]:
         if value:
             causes += [field.invalid(f"{path}.{name}", value, message) for message in names.dns1123_subdomain(value)]
     return causes + one_of(spec, "volumeMode", f"{path}.", ["Block", "Filesystem"], needed=False)
+
+
+def _check_data_source(source: Obj, path: str) -> list[Cause]:
+    causes = [field.required(f"{path}.{name}") for name in ("name", "kind") if not source.get(name)]
+    group, kind = source.get("apiGroup") or "", source.get("kind") or ""
+    if not group and kind != "PersistentVolumeClaim":
+        message = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        causes.append(field.invalid(path, kind, message))
+    return causes + [field.invalid(f"{path}.apiGroup", group, m) for m in names.dns1123_subdomain(group) if group]
 
 
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:

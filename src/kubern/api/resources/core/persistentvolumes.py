@@ -42,6 +42,8 @@ def _validate(volume: Obj) -> list[Cause]:
     causes += _check_capacity(spec.get("capacity") or {})
     causes += one_of(spec, "persistentVolumeReclaimPolicy", "spec.", ["Delete", "Recycle", "Retain"])
     causes += check_source(spec, "spec", "must specify a volume type", _MORE_THAN_ONE)
+    if spec.get("csi") is not None and not spec["csi"].get("volumeHandle"):
+        causes.append(field.required("spec.csi.volumeHandle"))
     affinity = spec.get("nodeAffinity")
     if affinity is not None:
         required = affinity.get("required")

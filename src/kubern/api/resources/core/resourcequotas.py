@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kubern.api import field, names
 from kubern.api.podspec.check_resources import check_quantity, is_standard
 from kubern.api.resource import STATUS, Resource
@@ -15,6 +17,13 @@ _SCOPES = [
     "BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating",
     "VolumeAttributesClass",
 ]  # fmt: skip
+_POD_SCOPES = frozenset(
+    {"BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating"}
+)
+_POD_COUNTS = frozenset({"pods", "count/pods"})
+_POD_AMOUNTS = frozenset(
+    {"cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"}
+)  # fmt: skip
 
 
 def _default(quota: Obj) -> None:
@@ -32,9 +41,29 @@ def _validate(quota: Obj) -> list[Cause]:
     for name in spec.get("scopes") or ():
         if name not in _SCOPES:
             causes.append(field.invalid("spec.scopes", spec["scopes"], "unsupported scope"))
-    for i, term in enumerate(at(spec, "scopeSelector.matchExpressions") or ()):
-        causes += _check_term(term, f"spec.scopeSelector.matchExpressions[{i}]")
-    return causes
+        causes += _check_counted(name, spec, "spec.scopes", spec["scopes"])
+    causes += _check_conflicts(spec.get("scopes") or [], "spec.scopes", spec.get("scopes"))
+    terms, path = at(spec, "scopeSelector.matchExpressions") or [], "spec.scopeSelector.matchExpressions"
+    for term in terms:
+        causes += _check_term(term, path)
+        causes += _check_counted(term.get("scopeName") or "", spec, path, spec["scopeSelector"])
+    return causes + _check_conflicts([term.get("scopeName") for term in terms], path, spec.get("scopes") or [])
+
+
+def _check_counted(scope: str, spec: Obj, path: str, shown: Any) -> list[Cause]:
+    """Return a cause for each standard resource that is not counted in a scope: only pods and what they ask for are."""
+    counted = _POD_COUNTS if scope == "BestEffort" else _POD_COUNTS | _POD_AMOUNTS
+    if scope not in _POD_SCOPES:
+        return []
+    wrong = [name for name in sorted(spec.get("hard") or {}) if is_standard(name) and name not in counted]
+    return [field.invalid(path, shown, "unsupported scope applied to resource") for _ in wrong]
+
+
+def _check_conflicts(scopes: list[Any], path: str, shown: Any) -> list[Cause]:
+    pairs = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
+    return [
+        field.invalid(path, shown, "conflicting scopes") for one, other in pairs if one in scopes and other in scopes
+    ]
 
 
 def _check_term(term: Obj, path: str) -> list[Cause]:
@@ -42,11 +71,17 @@ def _check_term(term: Obj, path: str) -> list[Cause]:
     scope, operator, values = term.get("scopeName") or "", term.get("operator") or "", term.get("values") or []
     if scope not in _SCOPES:
         causes.append(field.invalid(f"{path}.scopeName", scope, "unsupported scope"))
+    if scope in _POD_SCOPES - {"PriorityClass"} and operator != "Exists":
+        message = (
+            "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+            "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
+        )
+        causes.append(field.invalid(f"{path}.operator", operator, message))
     if operator in ("In", "NotIn") and not values:
         message = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
         causes.append(field.required(f"{path}.values", message))
     if operator in ("Exists", "DoesNotExist") and values:
-        message = "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector"
+        message = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
         causes.append(field.invalid(f"{path}.values", values, message))
     if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
         causes.append(field.invalid(f"{path}.operator", operator, "not a valid selector operator"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kubern.api import field, names
+from kubern.api import field
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import immutable, named, one_of
+from kubern.api.rules.checks import domain_path, immutable, one_of
 from kubern.api.rules.values import at, fill
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -30,7 +30,7 @@ def validate(obj: Obj) -> list[Cause]:
     elif len(controller) > _MAX_CONTROLLER:
         causes = [field.too_long(path, _MAX_CONTROLLER)]
     else:
-        causes = _check_domain_path(controller, path)
+        causes = domain_path(controller, path)
     parameters = spec.get("parameters")
     return causes if parameters is None else causes + _check_parameters(parameters, "spec.parameters")
 
@@ -38,13 +38,6 @@ def validate(obj: Obj) -> list[Cause]:
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what may not be changed: the controller."""
     return immutable(at(new, "spec.controller"), at(old, "spec.controller"), "spec.controller")
-
-
-def _check_domain_path(value: str, path: str) -> list[Cause]:
-    domain, slash, rest = value.partition("/")
-    if not slash or not domain or not rest:
-        return [field.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-    return named(domain, path, names.dns1123_subdomain)
 
 
 def _check_parameters(parameters: Obj, path: str) -> list[Cause]:

@@ -67,9 +67,9 @@ def _check_port(port: Obj, path: str) -> list[Cause]:
         causes += named(number, f"{path}.port", names.port_name)
         if end is not None:
             message = "may not be specified when `port` is non-numeric"
-            causes.append(field.forbidden(f"{path}.endPort", message))
+            causes.append(field.invalid(f"{path}.endPort", end, message))
     elif end is not None:
-        causes.append(field.required(f"{path}.port", "must be specified when `endPort` is specified"))
+        causes.append(field.invalid(f"{path}.endPort", end, "may not be specified when `port` is not specified"))
     if end is not None:
         causes += [field.invalid(f"{path}.endPort", end, message) for message in names.port_number(end)]
     return causes

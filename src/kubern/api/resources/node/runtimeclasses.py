@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from kubern.api import names
+from kubern.api.metadata import check_labels
+from kubern.api.podspec.check_resources import check_resources
+from kubern.api.podspec.check_scheduling import check_tolerations
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import immutable, named
@@ -12,7 +15,12 @@ from kubern.base.json import Obj
 
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a RuntimeClass."""
-    return named(obj.get("handler"), "handler", names.dns1123_label)
+    causes = named(obj.get("handler"), "handler", names.dns1123_label)
+    fixed = (obj.get("overhead") or {}).get("podFixed")
+    causes += check_resources({"limits": fixed}, "overhead")  # upstream checks it as if they were limits
+    scheduling = obj.get("scheduling") or {}
+    causes += check_labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
+    return causes + check_tolerations(scheduling.get("tolerations") or [], "scheduling.tolerations")
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
