@@ -13,15 +13,16 @@ import pytest
 from tests.api.conftest import Api, Apiserver
 
 WORD = "c2VjcmV0LXdvcmQ="
+LATE = {"omitStages": ["RequestReceived"]}
 POLICY = {
-    "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+    "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
     "rules": [
         {"level": "None", "nonResourceURLs": ["/healthz*", "/readyz", "/livez", "/version"]},
-        {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
-        {"level": "RequestResponse", "resources": [{"group": "", "resources": ["configmaps"]}], "omitManagedFields": True},
-        {"level": "Request", "resources": [{"group": "", "resources": ["pods", "pods/*"]}], "omitStages": []},
+        {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}], **LATE},
+        {"level": "RequestResponse", "resources": [{"group": "", "resources": ["configmaps"]}], "omitManagedFields": True, **LATE},
+        {"level": "Request", "resources": [{"group": "", "resources": ["pods", "pods/*"]}]},
         {"level": "None", "users": ["quiet"]},
-        {"level": "Metadata"},
+        {"level": "Metadata", **LATE},
     ],
 }  # fmt: skip
 
