@@ -307,3 +307,64 @@ def test_objects_of_an_earlier_storage_version_are_converted(api: Api, routes: R
     assert routes.get("v1", "one")["spec"] == {"host": "a", "port": 7}
     changed = api("PATCH", routes.path("v1", "one"), {"spec": {"port": 8}}, headers=MERGE)
     assert changed.body["spec"] == {"host": "a", "port": 8}
+
+
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
+
+@pytest.fixture
+def mutating(api: Api, namespace: str, routes: Routes) -> Iterator[Callable[[Obj], None]]:
+    """Make a policy that sees routes as v2, in whichever version they are written; it is deleted after the test."""
+    paths = [f"{ADMISSION}/mutatingadmissionpolicies", f"{ADMISSION}/mutatingadmissionpolicybindings"]
+
+    def make(mutation: Obj) -> None:
+        rule = {"apiGroups": [routes.group], "apiVersions": ["v2"], "operations": ["*"], "resources": ["routes"]}
+        spec = {
+            "matchConstraints": {"resourceRules": [rule]},
+            "mutations": [mutation],
+            "reinvocationPolicy": "Never",
+        }
+        for path, body in zip(paths, (spec, {"policyName": namespace}), strict=True):
+            answer = api("POST", path, {"metadata": {"name": namespace}, "spec": body})
+            assert answer.code == 201, answer.body
+
+    yield make
+    for path in paths:
+        api("DELETE", f"{path}/{namespace}")
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        {"patchType": "JSONPatch", "jsonPatch": {"expression": (
+            '[JSONPatch{op: "replace", path: "/spec/address", value: "by-" + object.spec.address}]'
+        )}},
+        {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": (
+            'Object{spec: Object.spec{address: "by-" + object.spec.address}}'
+        )}},
+    ],
+    ids=["patch", "configuration"],
+)  # fmt: skip
+def test_policies_see_the_version_that_they_ask_for(
+    api: Api, routes: Routes, mutating: Callable[[Obj], None], mutation: Obj
+) -> None:
+    mutating(mutation)
+    made = routes.create("v1", "one", host="a", port=7)
+    assert (made.code, made.body["spec"]) == (201, {"host": "by-a", "port": 7}), made.body
+    assert routes.create("v2", "two", address="b:8").body["spec"] == {"address": "by-b:8"}
+    changed = api("PATCH", routes.path("v1", "one"), {"spec": {"host": "c"}}, headers=MERGE)
+    assert changed.body["spec"] == {"host": "by-c", "port": 7}
+    assert routes.get("v2", "one")["spec"] == {"address": "by-c:7"}
+
+
+def test_configurations_of_policies_fit_the_schema_of_custom_objects(
+    routes: Routes, mutating: Callable[[Obj], None]
+) -> None:
+    expression = "Object{spec: Object.spec{nope: 1}}"
+    mutating({"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}})
+    refused = routes.create("v1", "one", host="a")
+    assert refused.code == 403
+    said = (
+        "error applying patch: failed to convert patch object to typed object: .spec.nope: field not declared in schema"
+    )
+    assert refused.body["message"].endswith(said)
