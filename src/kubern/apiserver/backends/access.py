@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kubern.base.errors import BadRequest, NotFound
@@ -15,6 +15,9 @@ from kubern.http.dial import Dial, open_channel
 
 Find = Callable[[str, str, str], Obj | None]
 """`find(plural, namespace, name)` returns an object or None; the namespace is empty for nodes."""
+
+Slices = Callable[[str, str], Sequence[Obj]]
+"""`slices(namespace, service)` returns a Service's EndpointSlices."""
 
 _ADDRESS_TYPES = ("InternalIP", "Hostname", "InternalDNS", "ExternalIP", "ExternalDNS")
 _KUBELET_PORT = 10250
@@ -52,13 +55,23 @@ class Backends:
     `dial` opens sockets towards nodes and pods; `rng` chooses among a service's endpoints."""
 
     def __init__(
-        self, find: Find, dial: Dial, kubelet_tls: Callable[[bool], ssl.SSLContext], rng: random.Random
+        self,
+        find: Find,
+        dial: Dial,
+        kubelet_tls: Callable[[bool], ssl.SSLContext],
+        rng: random.Random,
+        slices: Slices = lambda namespace, service: (),
     ) -> None:
         self._find = find
+        self._slices = slices
         self.dial = dial
         """May be replaced by one that opens sockets in the nodes' network."""
         self.kubelet_tls = kubelet_tls
         self.rng = rng
+
+    def slices(self, namespace: str, service: str) -> Sequence[Obj]:
+        """Return a Service's EndpointSlices."""
+        return self._slices(namespace, service)
 
     def get(self, plural: str, namespace: str, name: str) -> Obj:
         """Return an object. Raises `NotFound`."""

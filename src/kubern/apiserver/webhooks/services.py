@@ -35,10 +35,26 @@ def resolve(backends: Backends, namespace: str, name: str, port: int) -> Endpoin
     declared = next((p for p in spec.get("ports") or () if p["port"] == port), None)
     if declared is None:
         raise ServiceUnavailable(f'no service port {port} found for service "{name}"')
-    ready = ready_endpoints(backends.find("endpoints", namespace, name) or {}, declared.get("name") or "")
+    ready = ready_addresses(backends, namespace, name, declared.get("name") or "")
     if not ready:
         raise ServiceUnavailable(f'no endpoints available for service "{name}"')
     return backends.rng.choice(ready)
+
+
+def ready_addresses(backends: Backends, namespace: str, name: str, port_name: str) -> list[Endpoint]:
+    """Return where a Service's port of this name is answered: what its EndpointSlices say, its Endpoints when it has no slices."""
+    slices = backends.slices(namespace, name)
+    if not slices:
+        return ready_endpoints(backends.find("endpoints", namespace, name) or {}, port_name)
+    return [
+        Endpoint(address, port["port"])
+        for one in slices
+        for port in one.get("ports") or ()
+        if (port.get("name") or "") == port_name and port.get("port")
+        for endpoint in one.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in (endpoint.get("addresses") or ())[:1]
+    ]
 
 
 def ready_endpoints(endpoints: Obj, port_name: str) -> list[Endpoint]:

@@ -1,0 +1,116 @@
+"""Authentication by a front proxy: who shows a certificate of the front-proxy CA says in headers for whom it asks.
+
+Called by `chain` before the client certificates. What always holds: the headers of anybody else are not looked at, and a certificate of
+the front-proxy CA is nobody's own (`issued_by` lets `certificate` tell them apart). A CA signs directly: of a chain with
+intermediate CAs, only the leaf's issuer counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from kubern.apiserver.identity import User
+from kubern.base.errors import Unauthorized
+from kubern.http.contract import Request
+
+_MEMO = "front proxy"
+
+
+class RequestHeaderSettings(NamedTuple):
+    """The --requestheader-* flags."""
+
+    client_ca_file: Path
+    allowed_names: tuple[str, ...] = ()
+    """Common names that may speak for others; none: everyone with a certificate of the CA."""
+    username_headers: tuple[str, ...] = ("X-Remote-User",)
+    uid_headers: tuple[str, ...] = ("X-Remote-Uid",)
+    group_headers: tuple[str, ...] = ("X-Remote-Group",)
+    extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
+
+
+class FrontProxy(NamedTuple):
+    """What is known of a connection: whether a front proxy is at its other end, and its common name."""
+
+    trusted: bool
+    name: str
+
+
+class RequestHeaders:
+    """A `chain.Method`."""
+
+    def __init__(self, settings: RequestHeaderSettings) -> None:
+        self._settings = settings
+        self._authorities = settings.client_ca_file.read_bytes()
+
+    def __call__(self, request: Request) -> User | None:
+        """Return for whom a front proxy asks. Raises `Unauthorized` for one whose name is not allowed."""
+        proxy = self.proxy(request)
+        if not proxy.trusted:
+            return None
+        settings = self._settings
+        if settings.allowed_names and proxy.name not in settings.allowed_names:
+            raise Unauthorized(f"x509: subject with cn={proxy.name} is not in the allowed list")
+        headers = request.headers
+        name = _first(headers, settings.username_headers)
+        if not name:
+            return None
+        groups = tuple(g for header in settings.group_headers for g in _values(headers.get(header.lower(), "")))
+        return User(name, groups, _first(headers, settings.uid_headers), self._extra(headers))
+
+    def proxy(self, request: Request) -> FrontProxy:
+        """Return whether a request comes from a front proxy; looked at once a connection."""
+        peer = request.peer
+        if not peer.certificate:
+            return FrontProxy(False, "")
+        held = peer.memo.get(_MEMO) if peer.memo is not None else None
+        if not isinstance(held, FrontProxy):
+            held = _read(peer.certificate, self._authorities)
+            if peer.memo is not None:
+                peer.memo[_MEMO] = held
+        return held
+
+    def _extra(self, headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+        extra = {}
+        for prefix in (p.lower() for p in self._settings.extra_headers_prefix):
+            for key, value in headers.items():
+                if key.startswith(prefix):
+                    extra[unquote(key[len(prefix) :]).lower()] = _values(value)
+        return extra
+
+
+def _read(der: bytes, authorities: bytes) -> FrontProxy:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        trusted = any(issued_by(certificate, ca) for ca in x509.load_pem_x509_certificates(authorities))
+    except ValueError:
+        return FrontProxy(False, "")
+    return FrontProxy(trusted, str(names[0].value) if names else "")
+
+
+def issued_by(certificate: object, authority: object) -> bool:
+    """Whether `authority` signed `certificate` (both of `cryptography.x509`)."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+
+    assert isinstance(certificate, x509.Certificate) and isinstance(authority, x509.Certificate)
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _first(headers: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((headers[name.lower()].strip() for name in names if headers.get(name.lower(), "").strip()), "")
+
+
+def _values(header: str) -> tuple[str, ...]:
+    """Split a header that was sent several times: the connection joins its values with commas."""
+    return tuple(value.strip() for value in header.split(",") if value.strip())
