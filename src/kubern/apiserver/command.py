@@ -54,7 +54,8 @@ def run_apiserver(config: Config, listen: Listen) -> None:
 
 async def _main(config: Config, listen: Listen) -> None:
     clock = SystemClock()
-    tls = ServerTls(listen.tls_cert_file, listen.tls_private_key_file, config.client_ca_file)
+    front_proxy_cas = [config.request_header.client_ca_file] if config.request_header else []
+    tls = ServerTls(listen.tls_cert_file, listen.tls_private_key_file, config.client_ca_file, *front_proxy_cas)
     sock = bound_socket(listen.bind_address, config.secure_port)
     config = replace(config, secure_port=sock.getsockname()[1])
     store = await open_store(listen.data_dir, listen.etcd, clock)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubern.apiserver.authn.oidc import OidcSettings
+from kubern.apiserver.authn.request_header import RequestHeaderSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Config:
     kubelet_client_key: Path | None = None
     kubelet_certificate_authority: Path | None = None
     oidc: OidcSettings | None = None
+    request_header: RequestHeaderSettings | None = None
+    """Whose certificates may speak for others, in which headers (the --requestheader-* flags)."""
+    proxy_client_cert_file: Path | None = None
+    """What is shown to aggregated servers, with the key below."""
+    proxy_client_key_file: Path | None = None
     disable_admission_plugins: frozenset[str] = frozenset()
     audit_policy_file: Path | None = None
     audit_log_path: str = ""

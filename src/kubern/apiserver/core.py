@@ -9,11 +9,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kubern.api.resource import Resource
 from kubern.api.schema import Schemas
 from kubern.apiserver.admission_chain import AdmissionChain
+from kubern.apiserver.aggregation import priorities
+from kubern.apiserver.aggregation.extensions import Extensions
 from kubern.apiserver.allocation.reservations import Reservations
 from kubern.apiserver.answers import Negotiator
 from kubern.apiserver.backends.access import Backends
@@ -39,15 +42,6 @@ from kubern.store.contract import Store
 if TYPE_CHECKING:
     from kubern.apiserver.conversion_webhook import Converter
     from kubern.apiserver.security import Security
-
-PREFERRED_GROUPS = (
-    "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling",
-    "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io",
-    "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io",
-    "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
-    "storagemigration.k8s.io",
-)  # fmt: skip
-"""The order in which upstream's discovery lists its groups."""
 
 _VERSION = re.compile(r"v[1-9]\d*((alpha|beta)[1-9]\d*)?")
 
@@ -78,7 +72,8 @@ class Core:
         kubelet_tls = KubeletTls(
             config.kubelet_client_certificate, config.kubelet_client_key, config.kubelet_certificate_authority
         )
-        self.backends = Backends(self.find_object, dial_directly, kubelet_tls, rng)
+        self.backends = Backends(self.find_object, dial_directly, kubelet_tls, rng, self._slices_of)
+        self.extensions = Extensions(self.backends, config.proxy_client_cert_file, config.proxy_client_key_file)
         self.webhooks = WebhookCaller(self.backends)
         self.mutating = Configurations(self.feed, MUTATING)
         self.validating = Configurations(self.feed, VALIDATING)
@@ -120,6 +115,10 @@ class Core:
             self._storages.pop(prefix, None)
             self._by_name.pop(name, None)
         self.forms = {key: form for key, form in self.forms.items() if key[0] != storage.resource.group}
+        self.announce()
+
+    def announce(self) -> None:
+        """Let the followers know that what is served has changed."""
         for follower in self._followers:
             follower()
 
@@ -146,6 +145,14 @@ class Core:
         if storage:
             return storage
         raise LookupError(f"no such resource: {plural}.{group}")
+
+    def has_storage(self, plural: str, group: str = "") -> bool:
+        """Whether objects of `plural` are kept here at all."""
+        return (plural, group) in self._by_name
+
+    def _slices_of(self, namespace: str, service: str) -> list[Obj]:
+        slices = self.select("endpointslices", namespace, "discovery.k8s.io")
+        return [entry.obj() for entry in slices if entry.labels.get("kubernetes.io/service-name") == service]
 
     def select(self, plural: str, namespace: str = "", group: str = "") -> Sequence[Entry]:
         """Return the objects of a resource (in a namespace); none where the server does not have the resource."""
@@ -180,16 +187,32 @@ class Core:
 
     def group_versions(self) -> dict[str, list[str]]:
         """Return the served groups in upstream's order, each with its versions, the preferred one first."""
+        remotes = self.extensions.remotes
         groups: dict[str, list[str]] = {}
-        for group, version, _ in self.resources:
+        for group, version in [(key[0], key[1]) for key in self.resources] + list(remotes):
             versions = groups.setdefault(group, [])
             if version not in versions:
                 versions.append(version)
-        order = {group: index for index, group in enumerate(PREFERRED_GROUPS)}
-        for versions in groups.values():
+        order = {group: priorities.GROUPS.get(group, priorities.CUSTOM_GROUP) for group in groups}
+        own = {key[0] for key in self.resources}
+        for group, _ in remotes:
+            order[group] = order[group] if group in own else 0
+        for (group, _), remote in remotes.items():
+            order[group] = max(order[group], remote.group_priority)
+        for group, versions in groups.items():
             versions.sort()
             versions.sort(key=version_priority, reverse=True)
-        return {g: groups[g] for g in sorted(groups, key=lambda g: (order.get(g, len(order)), g))}
+            if any((group, version) in remotes for version in versions):
+                versions.sort(key=partial(self._version_priority, group), reverse=True)
+        return {g: groups[g] for g in sorted(groups, key=lambda g: (bool(g), -order[g], g))}
+
+    def _version_priority(self, group: str, version: str) -> int:
+        remote = self.extensions.remotes.get((group, version))
+        if remote is not None:
+            return remote.version_priority
+        if group in priorities.GROUPS:
+            return priorities.version_priority(group, version)
+        return priorities.CUSTOM_VERSION
 
 
 def version_priority(version: str) -> tuple[int, int, int]:

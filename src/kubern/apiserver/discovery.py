@@ -121,11 +121,19 @@ class Discovery:
         for group, versions in groups.items():
             described: list[Obj] = []
             for version in versions:
-                found = [_aggregated_resource(resource) for resource in self._of(group, version)]
-                described.append({"version": version, "resources": found, "freshness": "Current"})
+                described.append({"version": version} | self._described(group, version))
             metadata: Obj = {"name": group} if group else {}
             items.append({"metadata": metadata, "versions": described})
         return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+    def _described(self, group: str, version: str) -> Obj:
+        """Return what there is of a version, as its server said last when that is another one."""
+        extensions = self._core.extensions
+        if (group, version) in extensions.remotes:
+            told = extensions.resources.get((group, version))
+            return {"resources": told, "freshness": "Current"} if told is not None else {"freshness": "Stale"}
+        found = [_aggregated_resource(resource) for resource in self._of(group, version)]
+        return {"resources": found, "freshness": "Current"}
 
 
 class _Root:

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from kubern.api.resource import Resource
+from kubern.apiserver.aggregation.forwarding import forward
+from kubern.apiserver.aggregation.remote import group_version_of
 from kubern.apiserver.answers import text_response
 from kubern.apiserver.audit.record import CURRENT, annotate
 from kubern.apiserver.call import Call
@@ -104,6 +106,12 @@ class Pipeline:
             annotate("authorization.k8s.io/reason", decision.reason)
         if not decision.allowed:
             raise forbidden(user, info, decision.reason)
+        remotes = self._core.extensions.remotes
+        if remotes:
+            key = (info.group, info.version) if info.is_resource else group_version_of(info.path)
+            remote = remotes.get(key)
+            if remote is not None:
+                return forward(self._core.extensions, remote, request, user)
         if not info.is_resource:
             route = self._routes.find(info.path)
             return route(request, info) if route else text_response(404, "404 page not found\n")

@@ -16,6 +16,7 @@ from kubern.apiserver.authn.chain import Chain, in_process
 from kubern.apiserver.authn.impersonation import Impersonation
 from kubern.apiserver.authn.oidc import OidcTokens
 from kubern.apiserver.authn.oidc_keys import OidcKeys
+from kubern.apiserver.authn.request_header import RequestHeaders
 from kubern.apiserver.authn.service_account import ServiceAccountTokens, TokenIssuer
 from kubern.apiserver.authn.token_file import TokenFile
 from kubern.apiserver.authz.modes import Decide, build
@@ -81,8 +82,11 @@ def secure(core: Core) -> Security:
     if config.oidc and oidc_keys:
         checkers.append(OidcTokens(config.oidc, oidc_keys.find, clock))
     bearer = BearerTokens(checkers, config.audiences, clock)
+    headers = RequestHeaders(config.request_header, config.client_ca_file) if config.request_header else None
+    certificates = Certificates(clock, headers.only_proxy if headers else None)
+    methods = [in_process, *([headers] if headers else ()), certificates, bearer]
     chain = Chain(
-        [in_process, Certificates(clock), bearer],
+        methods,
         anonymous=config.anonymous_auth,
         impersonate=Impersonation(authorize, forbidden),
     )

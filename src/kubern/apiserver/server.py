@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from kubern.api.resource import Resource
 from kubern.apiserver import admission, subresources, verbs
 from kubern.apiserver.admission_chain import Admission, AdmissionChain
+from kubern.apiserver.aggregation.aggregation import Aggregation
+from kubern.apiserver.aggregation.authentication_config import publish_authentication
 from kubern.apiserver.allocation.services import ServiceTaker
 from kubern.apiserver.answers import object_response
 from kubern.apiserver.audit.auditing import audited
@@ -59,6 +61,7 @@ class ApiServer:
         self.core.security = secure(self.core)
         self.core.authorizer = self.core.security.authorize
         self._custom = CustomResources(self.core)
+        self._aggregation = Aggregation(self.core)
         self.routes = Routes()
         self._health = Health(self.core)
         self._health.install(self.routes)
@@ -85,12 +88,16 @@ class ApiServer:
         await self.core.feed.start()
         self._take_addresses()
         await bootstrap(self.core)
+        await publish_authentication(self.core)
         await self._custom.settle()
+        await self._aggregation.start()
         await self.core.security.legacy_tokens.start()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self.core.security.legacy_tokens.run(), name="use of legacy tokens"))
         self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
         self._tasks.append(loop.create_task(self._custom.run(), name="custom resources"))
+        if self._aggregation.active:
+            self._tasks.append(loop.create_task(self._aggregation.run(), name="aggregation"))
         if self._flow:
             self._tasks.append(loop.create_task(self._flow.run(), name="seats of priority levels"))
         if self.core.config.encryption_provider_config_automatic_reload:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubern.api.resources import load as load_resources
+from kubern.apiserver.authn.request_header import RequestHeaderSettings
 from kubern.apiserver.config import Config
 from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
 from kubern.apiserver.server import ApiServer
@@ -126,11 +127,16 @@ async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
             kubelet_client_certificate=pki.kubelet_client.certificate,
             kubelet_client_key=pki.kubelet_client.key,
             kubelet_certificate_authority=pki.ca.certificate,
+            request_header=RequestHeaderSettings(pki.front_proxy_ca.certificate, ("front-proxy-client",)),
+            proxy_client_cert_file=pki.front_proxy_client.certificate,
+            proxy_client_key_file=pki.front_proxy_client.key,
         )
         api = ApiServer(store, load_resources(), config, machine.clock)
         if machine.namespace is not None:
             api.core.backends.dial = machine.namespace.connect  # nodes and pods are only reached from inside the fabric
-        tls = ServerTls(pki.apiserver.certificate, pki.apiserver.key, pki.ca.certificate)
+        tls = ServerTls(
+            pki.apiserver.certificate, pki.apiserver.key, pki.ca.certificate, pki.front_proxy_ca.certificate
+        )
         # who calls meanwhile waits in the sockets' backlog, and finds roles and caches complete
         await api.start()
         server = await serve(api.handler, sockets, tls=tls, clock=machine.clock)

@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 class ServerTls:
     """The TLS side of a server. `context` stays the same object; `reload_if_changed` renews what it presents.
 
-    Clients may present a certificate or none, so that tokens work. One that does not verify against `client_ca` does not end the
+    Clients may present a certificate or none, so that tokens work. One that does not verify against a client CA does not end the
     handshake: `certificate_of` tells what is wrong with it, and the handler answers 401. TLS 1.2 and newer; ALPN offers http/1.1.
     """
 
-    def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
+    def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None, *more_cas: Path) -> None:
         self._certificate = certificate
         self._key = key
-        self._client_ca = client_ca
+        self._client_cas = [*([client_ca] if client_ca else ()), *more_cas]
         self._loaded = self._stamp()
         self.context = self._make()
 
@@ -34,14 +34,15 @@ class ServerTls:
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         context.load_cert_chain(self._certificate, self._key)
-        if self._client_ca is not None:
+        if self._client_cas:
             context.verify_mode = ssl.CERT_OPTIONAL
-            context.load_verify_locations(cafile=str(self._client_ca))
+            for authority in self._client_cas:
+                context.load_verify_locations(cafile=str(authority))
             tls_verification.tolerate_unverified(context)
         return context
 
     def _stamp(self) -> tuple[tuple[int, int, int], ...]:
-        files = [self._certificate, self._key] + ([self._client_ca] if self._client_ca else [])
+        files = [self._certificate, self._key, *self._client_cas]
         return tuple((info.st_mtime_ns, info.st_size, info.st_ino) for info in (path.stat() for path in files))
 
     def reload_if_changed(self) -> bool:
@@ -53,8 +54,8 @@ class ServerTls:
                 return False
             self._make()  # a trial: the live context must not end up with a certificate and a foreign key
             self.context.load_cert_chain(self._certificate, self._key)
-            if self._client_ca is not None:
-                self.context.load_verify_locations(cafile=str(self._client_ca))
+            for authority in self._client_cas:
+                self.context.load_verify_locations(cafile=str(authority))
         except (OSError, ssl.SSLError) as error:
             log.warning("the serving certificate %s could not be reloaded: %s", self._certificate, error)
             return False

@@ -117,7 +117,7 @@ def identity_headers(user: User) -> list[tuple[str, str]]:
 def escaped(key: str) -> str:
     """Return the key of an extra as part of a header's name: what no header name may hold is percent-encoded."""
     return "".join(
-        char if char.isascii() and (char.isalnum() or char in _EXTRA_SAFE and char != "%") else _encoded(char)
+        char if char.isascii() and (char.isalnum() or (char in _EXTRA_SAFE and char != "%")) else _encoded(char)
         for char in key
     )
 

@@ -6,6 +6,7 @@ what TLS does not ask (the certificate is meant for clients). Read once a connec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -33,8 +34,10 @@ class _Bearer(NamedTuple):
 class Certificates:
     """A `chain.Method`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, not_a_user: Callable[[Request], bool] | None = None) -> None:
         self._clock = clock
+        self._not_a_user = not_a_user
+        """Tells of a certificate that verifies but was issued by a CA whose certificates stand for no user."""
 
     def __call__(self, request: Request) -> User | None:
         """Return who the connection's certificate speaks of. Raises `Unauthorized` when it does not verify or has expired."""
@@ -48,6 +51,8 @@ class Certificates:
             held = _read(peer.certificate)
             if peer.memo is not None:
                 peer.memo[_MEMO] = held
+        if self._not_a_user is not None and self._not_a_user(request):
+            raise Unauthorized("x509: certificate signed by unknown authority")
         if not held.not_before <= self._clock.now() <= held.not_after:
             raise Unauthorized("x509: certificate has expired or is not yet valid")
         if not held.for_clients:

@@ -32,18 +32,20 @@ class RequestHeaderSettings(NamedTuple):
 
 
 class FrontProxy(NamedTuple):
-    """What is known of a connection: whether a front proxy is at its other end, and its common name."""
+    """What is known of a connection: whether a front proxy is at its other end, its common name, and whether it is a user too."""
 
     trusted: bool
     name: str
+    user: bool = False
 
 
 class RequestHeaders:
     """A `chain.Method`."""
 
-    def __init__(self, settings: RequestHeaderSettings) -> None:
+    def __init__(self, settings: RequestHeaderSettings, users: Path | None = None) -> None:
         self._settings = settings
         self._authorities = settings.client_ca_file.read_bytes()
+        self._users = users.read_bytes() if users else b""
 
     def __call__(self, request: Request) -> User | None:
         """Return for whom a front proxy asks. Raises `Unauthorized` for one whose name is not allowed."""
@@ -67,10 +69,15 @@ class RequestHeaders:
             return FrontProxy(False, "")
         held = peer.memo.get(_MEMO) if peer.memo is not None else None
         if not isinstance(held, FrontProxy):
-            held = _read(peer.certificate, self._authorities)
+            held = _read(peer.certificate, self._authorities, self._users)
             if peer.memo is not None:
                 peer.memo[_MEMO] = held
         return held
+
+    def only_proxy(self, request: Request) -> bool:
+        """Whether a request's certificate is one of the front-proxy CA and not of the users' CA."""
+        proxy = self.proxy(request)
+        return proxy.trusted and not proxy.user
 
     def _extra(self, headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         extra = {}
@@ -81,7 +88,7 @@ class RequestHeaders:
         return extra
 
 
-def _read(der: bytes, authorities: bytes) -> FrontProxy:
+def _read(der: bytes, authorities: bytes, users: bytes) -> FrontProxy:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
@@ -89,9 +96,10 @@ def _read(der: bytes, authorities: bytes) -> FrontProxy:
         certificate = x509.load_der_x509_certificate(der)
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         trusted = any(issued_by(certificate, ca) for ca in x509.load_pem_x509_certificates(authorities))
+        user = bool(users) and any(issued_by(certificate, ca) for ca in x509.load_pem_x509_certificates(users))
     except ValueError:
         return FrontProxy(False, "")
-    return FrontProxy(trusted, str(names[0].value) if names else "")
+    return FrontProxy(trusted, str(names[0].value) if names else "", user)
 
 
 def issued_by(certificate: object, authority: object) -> bool:
@@ -99,7 +107,8 @@ def issued_by(certificate: object, authority: object) -> bool:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
 
-    assert isinstance(certificate, x509.Certificate) and isinstance(authority, x509.Certificate)
+    assert isinstance(certificate, x509.Certificate)
+    assert isinstance(authority, x509.Certificate)
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

@@ -57,6 +57,22 @@ def run(
     kubelet_certificate_authority: Annotated[
         Path | None, typer.Option(help="CA of the kubelets' certificates.")
     ] = None,
+    requestheader_client_ca_file: Annotated[
+        Path | None, typer.Option(help="CA of the front proxies that say in headers for whom they ask.")
+    ] = None,
+    requestheader_allowed_names: Annotated[
+        str, typer.Option(help="Common names of front proxies, comma-separated; empty: any.")
+    ] = "",
+    requestheader_username_headers: Annotated[str, typer.Option(help="Where they say the user.")] = "X-Remote-User",
+    requestheader_uid_headers: Annotated[str, typer.Option(help="Where they say its uid.")] = "X-Remote-Uid",
+    requestheader_group_headers: Annotated[str, typer.Option(help="Where they say its groups.")] = "X-Remote-Group",
+    requestheader_extra_headers_prefix: Annotated[
+        str, typer.Option(help="How headers with more about it begin.")
+    ] = "X-Remote-Extra-",
+    proxy_client_cert_file: Annotated[
+        Path | None, typer.Option(help="Certificate shown to aggregated servers.")
+    ] = None,
+    proxy_client_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
     event_ttl: Annotated[str, typer.Option(help="How long events are kept, e.g. 1h0m0s.")] = "1h0m0s",
     oidc_issuer_url: Annotated[str, typer.Option(help="OpenID Connect provider whose ID tokens are taken.")] = "",
     oidc_client_id: Annotated[str, typer.Option(help="The audience that its tokens must be for.")] = "",
@@ -101,6 +117,7 @@ def run(
 ) -> None:
     """Serve the Kubernetes API over HTTPS."""
     from kubern.apiserver.authn.oidc import OidcSettings
+    from kubern.apiserver.authn.request_header import RequestHeaderSettings
     from kubern.apiserver.command import (
         EtcdSettings,
         Listen,
@@ -126,10 +143,24 @@ def run(
                 tuple(filter(None, oidc_signing_algs.split(","))),
                 parse_claims(oidc_required_claim or ()),
             )
+        front_proxy = None
+        if requestheader_client_ca_file:
+            lists = (
+                requestheader_allowed_names,
+                requestheader_username_headers,
+                requestheader_uid_headers,
+                requestheader_group_headers,
+                requestheader_extra_headers_prefix,
+            )
+            split = (tuple(filter(None, (part.strip() for part in text.split(",")))) for text in lists)
+            front_proxy = RequestHeaderSettings(requestheader_client_ca_file, *split)
         servers = tuple(filter(None, (url.strip() for url in etcd_servers.split(","))))
         etcd = EtcdSettings(servers, etcd_cafile, etcd_certfile, etcd_keyfile, etcd_prefix)
         config = Config(
             oidc=oidc,
+            request_header=front_proxy,
+            proxy_client_cert_file=proxy_client_cert_file,
+            proxy_client_key_file=proxy_client_key_file,
             advertise_address=advertise_address or ("127.0.0.1" if bind_address in ("0.0.0.0", "::") else bind_address),
             secure_port=secure_port,
             service_cluster_ip_range=service_cluster_ip_range,
