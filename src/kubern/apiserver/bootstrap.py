@@ -17,11 +17,13 @@ from kubern.apiserver.options import WriteOptions
 from kubern.apiserver.request_info import RequestInfo
 from kubern.apiserver.storage import Storage
 from kubern.apiserver.writing import create
+from kubern.base.clock import rfc3339
 from kubern.base.errors import AlreadyExists
 from kubern.base.json import Obj
 from kubern.http.contract import Peer, Request
 
 RBAC = "rbac.authorization.k8s.io"
+NETWORKING, SERVICE_RANGES, DEFAULT_RANGE = "networking.k8s.io", "servicecidrs", "kubernetes"
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ async def bootstrap(core: Core) -> None:
     await _roles(core)
     for plural, objects in (("prioritylevelconfigurations", priority_levels()), ("flowschemas", flow_schemas())):
         await asyncio.gather(*(ensure(core, FLOW, "v1", plural, obj) for obj in objects))
+    await _service_range(core)
     await _kubernetes_service(core)
 
 
@@ -65,6 +68,30 @@ async def _reconcile(storage: Storage, wanted: Obj) -> None:
         return reconciled(old, wanted) or old
 
     await storage.update(metadata.get("namespace", ""), metadata["name"], change)
+
+
+async def _service_range(core: Core) -> None:
+    """Create the ServiceCIDR of the configured range, which is ready at once; say so when it is another one than configured."""
+    if (NETWORKING, "v1", SERVICE_RANGES) not in core.resources:
+        return
+    cidrs = [core.config.service_cluster_ip_range]
+    await ensure(
+        core, NETWORKING, "v1", SERVICE_RANGES, {"metadata": {"name": DEFAULT_RANGE}, "spec": {"cidrs": cidrs}}
+    )
+    ready = {
+        "type": "Ready", "status": "True", "reason": "", "message": "Kubernetes default Service CIDR is ready",
+        "lastTransitionTime": rfc3339(core.clock.now()),
+    }  # fmt: skip
+
+    async def change(old: Obj) -> Obj:
+        held = (old.get("status") or {}).get("conditions") or ()
+        if old["spec"]["cidrs"] != cidrs:
+            _log.warning("the default ServiceCIDR %s does not match the configured range", old["spec"]["cidrs"])
+            return old
+        told = any(each.get("type") == "Ready" for each in held)
+        return old if told else old | {"status": {"conditions": [*held, ready]}}
+
+    await core.storage_of(SERVICE_RANGES, NETWORKING).update("", DEFAULT_RANGE, change)
 
 
 async def _kubernetes_service(core: Core) -> None:

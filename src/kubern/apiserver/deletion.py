@@ -179,7 +179,7 @@ async def remove(core: Core, storage: Storage, entry: Entry, request: DeleteRequ
         if left is None:
             gone = await storage.delete(entry)
             if gone is not None:
-                core.reservations.on_delete(storage.resource, entry.obj())
+                await core.reservations.on_delete(storage.resource, entry.obj())
                 return Deleted(gone, True)
             entry = storage.get(entry.namespace, entry.name)
             continue

@@ -16,6 +16,8 @@ from kubern.apiserver import admission, subresources, verbs
 from kubern.apiserver.admission_chain import Admission, AdmissionChain
 from kubern.apiserver.aggregation.aggregation import Aggregation
 from kubern.apiserver.aggregation.authentication_config import publish_authentication
+from kubern.apiserver.allocation.ledger import GROUP, PLURAL, AddressLedger
+from kubern.apiserver.allocation.ranges import AddressRanges
 from kubern.apiserver.allocation.services import ServiceTaker
 from kubern.apiserver.answers import object_response
 from kubern.apiserver.audit.auditing import audited
@@ -60,6 +62,10 @@ class ApiServer:
         self.core.admission = AdmissionChain(p for p in plugins if p.name not in config.disable_admission_plugins)
         self.core.security = secure(self.core)
         self.core.authorizer = self.core.security.authorize
+        ranges = AddressRanges(config.service_cluster_ip_range, self.core.rng)
+        self._services = ServiceTaker(ranges, config.service_node_port_range, self.core.rng)
+        self._ledger = AddressLedger(self.core, ranges) if (GROUP, "v1", PLURAL) in self.core.resources else None
+        self._services.ledger = self._ledger
         self._custom = CustomResources(self.core)
         self._aggregation = Aggregation(self.core)
         self.routes = Routes()
@@ -94,6 +100,8 @@ class ApiServer:
         await self.core.security.legacy_tokens.start()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self.core.security.legacy_tokens.run(), name="use of legacy tokens"))
+        if self._ledger:
+            self._tasks.append(loop.create_task(self._ledger.run(), name="addresses of services"))
         self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
         self._tasks.append(loop.create_task(self._custom.run(), name="custom resources"))
         if self._aggregation.active:
@@ -110,8 +118,7 @@ class ApiServer:
 
     def _take_addresses(self) -> None:
         """Take what the stored Services hold, and look after the Services' addresses and ports from now on."""
-        config = self.core.config
-        taker = ServiceTaker(config.service_cluster_ip_range, config.service_node_port_range, self.core.rng)
+        taker = self._services
         taker.load(entry.obj() for entry in self.core.storage_of("services").cache.entries.values())
         self.core.reservations.add("services", taker)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
+from kubern.apiserver.allocation.reservations import Undo
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import invalid, new_causes, update_causes
 from kubern.apiserver.conversion_webhook import converted
@@ -91,17 +92,17 @@ async def _create_once(core: Core, resource: Resource, attributes: Attributes, o
         raise invalid(resource, metadata.get("name", ""), causes)
     await core.admission.validate(attributes)
     name = metadata["name"]
-    undo = core.reservations.on_create(resource, obj, options.dry_run)
+    undo = await core.reservations.on_create(resource, obj, options.dry_run)
     try:
         if options.dry_run:
             if storage.find(attributes.namespace, name):
                 raise already_exists(resource, name)
-            undo()
+            await undo()
             return Written(None, obj, True)
         lease = await core.lease_for(resource)
         return Written(await storage.create(attributes.namespace, name, obj, lease=lease), created=True)
     except BaseException:
-        undo()
+        await undo()
         raise
 
 
@@ -163,29 +164,29 @@ async def replace(
 async def _replace(core: Core, resource: Resource, namespace: str, name: str, change: Transform) -> Written:
     """Update, keep the address allocations in step, and finish a deletion that only waited for finalizers."""
     storage = core.storage(resource)
-    undo: list[Callable[[], None]] = []
+    undo: list[Undo] = []
     before: list[Obj] = []
 
     async def reserving(old: Obj) -> Obj:
         while undo:
-            undo.pop()()
+            await undo.pop()()
         new = await change(old)
         before[:] = [old]
-        undo.append(core.reservations.on_update(resource, new, old))
+        undo.append(await core.reservations.on_update(resource, new, old))
         return new
 
     try:
         entry = await storage.update(namespace, name, reserving)
     except BaseException:
         while undo:
-            undo.pop()()
+            await undo.pop()()
         raise
     new = entry.obj()
-    core.reservations.after_update(resource, new, before[0])
+    await core.reservations.after_update(resource, new, before[0])
     if finished(new):
         deleted = await storage.delete(entry)
         if deleted is not None:
-            core.reservations.on_delete(resource, new)
+            await core.reservations.on_delete(resource, new)
             return Written(entry)
     return Written(entry)
 

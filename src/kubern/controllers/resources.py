@@ -28,6 +28,8 @@ JOBS = GVR("batch", "v1", "jobs")
 CRON_JOBS = GVR("batch", "v1", "cronjobs")
 DISRUPTION_BUDGETS = GVR("policy", "v1", "poddisruptionbudgets")
 ATTRIBUTES_CLASSES = GVR("storage.k8s.io", "v1", "volumeattributesclasses")
+SERVICE_CIDRS = GVR("networking.k8s.io", "v1", "servicecidrs")
+IP_ADDRESSES = GVR("networking.k8s.io", "v1", "ipaddresses")
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
 

@@ -20,12 +20,13 @@ class Full(Exception):
 class Allocator:
     """The integers `first` to `last`; automatic choices start at `dynamic`."""
 
-    def __init__(self, first: int, last: int, dynamic: int, rng: random.Random) -> None:
+    def __init__(self, first: int, last: int, dynamic: int, rng: random.Random, taken: set[int] | None = None) -> None:
+        """`taken` may be shared with others, whose values lie elsewhere or are the same things."""
         self.first = first
         self.last = last
         self._dynamic = dynamic
         self._rng = rng
-        self._taken: set[int] = set()
+        self._taken: set[int] = set() if taken is None else taken
 
     def contains(self, value: int) -> bool:
         """Whether a value is in the range."""
@@ -61,7 +62,7 @@ class Allocator:
         return next((value for value in range(low, high + 1) if value not in self._taken), None)
 
 
-def address_allocator(cidr: str, rng: random.Random) -> Allocator:
+def address_allocator(cidr: str, rng: random.Random, taken: set[int] | None = None) -> Allocator:
     """Return the allocator of a Service range: every address but the network's and, for IPv4, the broadcast one.
 
     The static band is min(max(16, size/16), 256) addresses: of 10.96.0.0/16, 10.96.0.1 to 10.96.1.0.
@@ -69,7 +70,7 @@ def address_allocator(cidr: str, rng: random.Random) -> Allocator:
     network = ipaddress.ip_network(cidr, strict=False)
     first = int(network.network_address) + 1
     last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
-    return Allocator(first, last, first + static_band(last - first + 1, 16, 16, 256), rng)
+    return Allocator(first, last, first + static_band(last - first + 1, 16, 16, 256), rng, taken)
 
 
 def port_allocator(first: int, last: int, rng: random.Random) -> Allocator:

@@ -5,16 +5,16 @@ Called by `writing` and `deletion` around every write. What always holds: what w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from kubern.api.resource import Resource
 from kubern.base.json import Obj
 
-Undo = Callable[[], None]
+Undo = Callable[[], Awaitable[None]]
 
 
-def nothing() -> None:
+async def nothing() -> None:
     """Give nothing back."""
 
 
@@ -28,36 +28,36 @@ class Reservations:
         """Let `taker` look at every write of a resource."""
         self._takers[group_resource] = taker
 
-    def on_create(self, resource: Resource, obj: Obj, dry_run: bool) -> Undo:
+    async def on_create(self, resource: Resource, obj: Obj, dry_run: bool) -> Undo:
         """Take what a new object needs and write it into `obj`. Raises `Invalid`. The result gives it back."""
         taker = self._takers.get(resource.group_resource)
-        return taker.take(obj, None) if taker else nothing
+        return await taker.take(obj, None, dry_run) if taker else nothing
 
-    def on_update(self, resource: Resource, new: Obj, old: Obj) -> Undo:
+    async def on_update(self, resource: Resource, new: Obj, old: Obj) -> Undo:
         """Take what an update needs in addition."""
         taker = self._takers.get(resource.group_resource)
-        return taker.take(new, old) if taker else nothing
+        return await taker.take(new, old) if taker else nothing
 
-    def after_update(self, resource: Resource, new: Obj, old: Obj) -> None:
+    async def after_update(self, resource: Resource, new: Obj, old: Obj) -> None:
         """Give back what the new object no longer needs."""
         taker = self._takers.get(resource.group_resource)
         if taker:
-            taker.give_back(old, new)
+            await taker.give_back(old, new)
 
-    def on_delete(self, resource: Resource, obj: Obj) -> None:
+    async def on_delete(self, resource: Resource, obj: Obj) -> None:
         """Give back all that a deleted object held."""
         taker = self._takers.get(resource.group_resource)
         if taker:
-            taker.give_back(obj, None)
+            await taker.give_back(obj, None)
 
 
 class Taker(Protocol):
     """Takes and gives back for one resource."""
 
-    def take(self, new: Obj, old: Obj | None) -> Undo:
+    async def take(self, new: Obj, old: Obj | None, dry_run: bool = False) -> Undo:
         """Take what `new` needs and `old` does not hold, writing it into `new`; the result gives it back."""
         ...
 
-    def give_back(self, held: Obj, kept: Obj | None) -> None:
+    async def give_back(self, held: Obj, kept: Obj | None) -> None:
         """Give back what `held` has and `kept` does not."""
         ...

@@ -8,79 +8,117 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from kubern.apiserver.allocation.addresses import Full, address_allocator, port_allocator
+from kubern.apiserver.allocation.addresses import Full, port_allocator
+from kubern.apiserver.allocation.holding import NONE, Holder, addresses_of
+from kubern.apiserver.allocation.ranges import AddressRanges
 from kubern.apiserver.allocation.reservations import Taker, Undo
 from kubern.base.errors import Cause, InternalError, Invalid
 from kubern.base.json import Obj
 
-NONE = "None"
 WITH_PORTS = ("NodePort", "LoadBalancer")
 
 
-class ServiceTaker(Taker):
-    """Holds the cluster's Service addresses and node ports."""
+class Ledger(Protocol):
+    """Where addresses are written down, for everybody to see."""
 
-    def __init__(self, cidr: str, ports: tuple[int, int], rng: random.Random) -> None:
-        self._network = ipaddress.ip_network(cidr, strict=False)
-        self._cidr = cidr
-        self._addresses = address_allocator(cidr, rng)
+    async def claim(self, address: str, service: Obj) -> bool:
+        """Write an address down as a Service's; False when it is another's."""
+        ...
+
+    async def release(self, address: str, holder: Holder) -> bool:
+        """Strike an address of a Service out; False when it was not written down."""
+        ...
+
+
+class ServiceTaker(Taker):
+    """Holds the cluster's Service addresses and node ports. Without a ledger, nobody else may."""
+
+    def __init__(self, ranges: AddressRanges, ports: tuple[int, int], rng: random.Random) -> None:
+        self._ranges = ranges
         self._ports = port_allocator(ports[0], ports[1], rng)
+        self.ledger: Ledger | None = None
 
     def load(self, services: Iterable[Obj]) -> None:
         """Take what the stored Services hold."""
         for service in services:
-            for address in _addresses(service):
-                self._addresses.take(int(ipaddress.ip_address(address)))
+            for address in addresses_of(service):
+                self._ranges.take(address)
             for port in _ports(service):
                 self._ports.take(port)
 
-    def take(self, new: Obj, old: Obj | None) -> Undo:
+    async def take(self, new: Obj, old: Obj | None, dry_run: bool = False) -> Undo:
         """Fill in clusterIP, clusterIPs, ipFamilies and nodePorts. Raises `Invalid`, `InternalError` when the range is full."""
         undo: list[Callable[[], None]] = []
+        claimed: list[str] = []
+
+        async def give_back() -> None:
+            _run(undo)
+            for address in claimed:
+                await self._free(address, new)
+            claimed.clear()
+
         try:
-            self._take_address(new, old, undo)
+            await self._take_address(new, old, claimed, None if dry_run else self.ledger)
             self._take_ports(new, old, undo)
         except BaseException:
-            _run(undo)
+            await give_back()
             raise
-        return lambda: _run(undo)
+        return give_back
 
-    def give_back(self, held: Obj, kept: Obj | None) -> None:
+    async def give_back(self, held: Obj, kept: Obj | None) -> None:
         """Free what `held` has and `kept` does not."""
-        for address in set(_addresses(held)) - set(_addresses(kept) if kept else ()):
-            self._addresses.give_back(int(ipaddress.ip_address(address)))
+        for address in set(addresses_of(held)) - set(addresses_of(kept) if kept else ()):
+            await self._free(address, held)
         for port in set(_ports(held)) - set(_ports(kept) if kept else ()):
             self._ports.give_back(port)
 
-    def _take_address(self, new: Obj, old: Obj | None, undo: list[Callable[[], None]]) -> None:
+    async def _free(self, address: str, service: Obj) -> None:
+        """Free an address; one that was written down is free when that is struck out."""
+        metadata = service["metadata"]
+        holder = Holder(metadata.get("namespace", ""), metadata["name"])
+        if self.ledger is None or not await self.ledger.release(address, holder):
+            self._ranges.give_back(address)
+
+    async def _take_address(self, new: Obj, old: Obj | None, claimed: list[str], ledger: Ledger | None) -> None:
         spec = new["spec"]
         if spec.get("type") == "ExternalName":
             for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(key, None)
             return
         asked = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
-        held = set(_addresses(old)) if old else set()
-        if asked == NONE:
-            pass
-        elif not asked:
-            asked = next(iter(_addresses(old)), "") if old else ""  # an update that leaves it out keeps it
-            asked = asked or self._any(undo)
-        elif asked not in held:
-            asked = self._specific(new, asked, undo)
+        held = set(addresses_of(old)) if old else set()
+        if not asked and old:
+            asked = next(iter(addresses_of(old)), "")  # an update that leaves it out keeps it
+        if not asked:
+            asked = await self._any(new, ledger)
+            claimed.append(asked)
+        elif asked != NONE and asked not in held:
+            asked = await self._specific(new, asked, ledger)
+            claimed.append(asked)
         spec["clusterIP"], spec["clusterIPs"] = asked, [asked]
-        spec.setdefault("ipFamilies", [f"IPv{self._network.version}"])
+        spec.setdefault("ipFamilies", [f"IPv{self._ranges.version}"])
         spec.setdefault("ipFamilyPolicy", "SingleStack")
 
-    def _any(self, undo: list[Callable[[], None]]) -> str:
-        try:
-            value = self._addresses.take_next()
-        except Full as error:
-            raise InternalError("Internal error occurred: failed to allocate a serviceIP: range is full") from error
-        undo.append(lambda: self._addresses.give_back(value))
-        return str(ipaddress.ip_address(value))
+    async def _any(self, service: Obj, ledger: Ledger | None) -> str:
+        while True:
+            try:
+                address = self._ranges.take_next()
+            except Full as error:
+                raise InternalError("Internal error occurred: failed to allocate a serviceIP: range is full") from error
+            # one that is another server's by now stays taken here too
+            if ledger is None or await self._claimed(ledger, address, service):
+                return address
 
-    def _specific(self, service: Obj, asked: str, undo: list[Callable[[], None]]) -> str:
+    async def _claimed(self, ledger: Ledger, address: str, service: Obj) -> bool:
+        try:
+            return await ledger.claim(address, service)
+        except BaseException:
+            self._ranges.give_back(address)
+            raise
+
+    async def _specific(self, service: Obj, asked: str, ledger: Ledger | None) -> str:
         field = "spec.clusterIPs"
         shown = f'Invalid value: ["{asked}"]: failed to allocate IP {asked}: '
         try:
@@ -88,13 +126,17 @@ class ServiceTaker(Taker):
         except ValueError as error:
             text = f'Invalid value: "{asked}": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
             raise _invalid(service, [Cause("FieldValueInvalid", text, f"{field}[0]")]) from error
-        if address not in self._network or not self._addresses.contains(int(address)):
-            text = f"{shown}the provided IP ({asked}) is not in the valid range. The range of valid IPs is {self._cidr}"
+        found = self._ranges.range_of(address)
+        if found is None:
+            text = f"{shown}the provided network does not match the current range"
             raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
-        value = int(address)
-        if not self._addresses.take(value):
-            raise _invalid(service, [Cause("FieldValueInvalid", f"{shown}provided IP is already allocated", field)])
-        undo.append(lambda: self._addresses.give_back(value))
+        if not found[1].contains(int(address)):
+            text = f"{shown}the provided IP ({asked}) is not in the valid range. The range of valid IPs is {found[0]}"
+            raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
+        free = self._ranges.take(str(address))
+        if not free or (ledger is not None and not await self._claimed(ledger, str(address), service)):
+            text = f"{shown}provided IP is already allocated"
+            raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
         return str(address)
 
     def _take_ports(self, new: Obj, old: Obj | None, undo: list[Callable[[], None]]) -> None:
@@ -143,12 +185,6 @@ class ServiceTaker(Taker):
             text = f"Invalid value: {asked}: provided port is already allocated"
             raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
         undo.append(lambda: self._ports.give_back(asked))
-
-
-def _addresses(service: Obj) -> list[str]:
-    spec = service.get("spec") or {}
-    listed = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
-    return [address for address in listed if address and address != NONE]
 
 
 def _ports(service: Obj) -> list[int]:
