@@ -138,6 +138,7 @@ def _check_pod_term(term: Obj, path: str) -> list[Cause]:
     causes += check_label_selector(term.get("namespaceSelector"), f"{path}.namespaceSelector")
     for name in term.get("namespaces") or ():
         causes += [field.invalid(f"{path}.namespace", name, message) for message in names.dns1123_label(name)]
+    causes += _check_label_keys(term, path, path)
     key = term.get("topologyKey") or ""
     if not key:
         causes.append(field.required(f"{path}.topologyKey", "can not be empty"))
@@ -178,24 +179,35 @@ def _check_spread(constraint: Obj, path: str) -> list[Cause]:
         value = constraint.get(name)
         if value is not None and value not in ("Honor", "Ignore"):
             causes.append(field.not_supported(f"{path}.{name}", value, ["Honor", "Ignore"]))
-    causes += _check_label_keys(constraint, f"{path}.matchLabelKeys")
+    causes += _check_label_keys(constraint, path, f"{path}.matchLabelKeys")
     return causes + check_label_selector(constraint.get("labelSelector"), f"{path}.labelSelector")
 
 
-def _check_label_keys(constraint: Obj, path: str) -> list[Cause]:
-    """Return what is wrong with `matchLabelKeys`, which the selector may not name as well."""
-    keys, selector = constraint.get("matchLabelKeys") or [], constraint.get("labelSelector")
-    if not keys:
-        return []
+def _check_label_keys(term: Obj, path: str, above: str) -> list[Cause]:
+    """Return what is wrong with the label keys of a term at `path`; one that its selector names as well is wrong at `above`.
+
+    A new pod's keys have become requirements of the selector by now: what the user said of one too stands there twice.
+    """
+    keys, others, selector = (
+        term.get("matchLabelKeys") or [],
+        term.get("mismatchLabelKeys") or [],
+        term.get("labelSelector"),
+    )
     causes: list[Cause] = []
-    if selector is None:
-        causes.append(field.forbidden(path, "must not be specified when labelSelector is not set"))
-    named = {*((selector or {}).get("matchLabels") or ())}
-    named |= {each.get("key") for each in (selector or {}).get("matchExpressions") or ()}
+    for name, listed in (("matchLabelKeys", keys), ("mismatchLabelKeys", others)):
+        if listed and selector is None:
+            causes.append(field.forbidden(f"{path}.{name}", "must not be specified when labelSelector is not set"))
+        for i, key in enumerate(listed):
+            causes += label_name(key, f"{path}.{name}[{i}]")
+    named = [*((selector or {}).get("matchLabels") or ())]
+    named += [each.get("key") for each in (selector or {}).get("matchExpressions") or ()]
     for i, key in enumerate(keys):
-        causes += label_name(key, f"{path}[{i}]")
-        if key in named:
-            causes.append(field.invalid(f"{path}[{i}]", key, "exists in both matchLabelKeys and labelSelector"))
+        if named.count(key) > 1:
+            causes.append(field.invalid(f"{above}[{i}]", key, "exists in both matchLabelKeys and labelSelector"))
+    for i, key in enumerate(keys):
+        if key in others:
+            message = "exists in both matchLabelKeys and mismatchLabelKeys"
+            causes.append(field.invalid(f"{path}.matchLabelKeys[{i}]", key, message))
     return causes
 
 

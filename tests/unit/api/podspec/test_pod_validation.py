@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
+from kubern.api.podspec.create import prepare_pod
 from kubern.api.podspec.defaults import default_pod
 from kubern.api.podspec.validation import validate_pod_spec, validate_pod_template
 from kubern.base.json import Obj
@@ -266,3 +268,24 @@ def test_a_templates_paths_start_at_the_template() -> None:
     fields = [cause.field for cause in validate_pod_template(template, "spec.template")]
     assert fields[0] == "spec.template.labels"
     assert "spec.template.spec.containers" in fields
+
+
+SPREAD = {"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "fields"),
+    [
+        pytest.param({"matchLabels": {"tier": "web"}}, [], id="extends-the-selector"),
+        pytest.param({"matchLabels": {"app": "x"}}, ["matchLabelKeys[0]"], id="repeats-the-selector"),
+        pytest.param(None, ["matchLabelKeys"], id="without-a-selector"),
+    ],
+)
+def test_label_keys_of_a_new_pod_extend_the_selector_of_a_spread(selector: Any, fields: list[str]) -> None:
+    constraint = SPREAD | {"matchLabelKeys": ["app"]} | ({"labelSelector": selector} if selector else {})
+    spec = {"containers": [{"name": "c", "image": "i"}], "topologySpreadConstraints": [constraint]}
+    pod = {"metadata": {"name": "p", "labels": {"app": "x"}}, "spec": orjson.loads(orjson.dumps(spec))}
+    default_pod(pod)
+    prepare_pod(pod)
+    found = [cause.field for cause in validate_pod_spec(pod["spec"], "spec")]
+    assert found == [f"spec.topologySpreadConstraints[0].{name}" for name in fields]
