@@ -85,3 +85,33 @@ def test_the_cluster_comes_back_after_a_stop(cluster):
     made.kubern("start")
     assert made.get("namespace", "default")["metadata"]["uid"] == uid
     assert "ready" in made.kubern("status").stdout
+
+
+def test_kubectl_top_shows_what_virtual_pods_are_said_to_use(cluster):
+    run = cluster[0].run
+    for name, cpu in (("busy", "300m"), ("idle", "20m")):
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name, "labels": {"app": "top", "who": name},
+                "annotations": {"simulation.kubern/cpu": cpu, "simulation.kubern/memory": "64Mi"},
+            },
+            "spec": {"containers": [{"name": "app", "image": "x"}]},
+        }  # fmt: skip
+        run(KUBECTL, "create", "-f", "-", stdin=json.dumps(pod))
+
+    def top(*arguments):
+        said = run(KUBECTL, "top", *arguments, "--no-headers").stdout
+        return [line.split() for line in said.splitlines()]
+
+    raw = "/apis/metrics.k8s.io/v1beta1/namespaces/default/pods?labelSelector=app%3Dtop"
+    eventually(lambda: len(json.loads(run(KUBECTL, "get", "--raw", raw).stdout)["items"]) == 2, 60)
+    shown = top("pods", "-l", "app=top", "--sort-by=cpu")
+    assert [row[0] for row in shown] == ["busy", "idle"]
+    assert 270 <= int(shown[0][1].removesuffix("m")) <= 330
+    assert shown[0][2] == "64Mi"
+    assert [row[:2] for row in top("pods", "--containers", "-l", "who=idle")] == [["idle", "app"]]
+    assert top("nodes")[0][0] == "virtual-1"
+    assert run(KUBECTL, "get", "apiservice", "v1beta1.metrics.k8s.io", "--no-headers").stdout.split()[2] == "True"
+    run(KUBECTL, "delete", "pod", "-l", "app=top", "--wait=false")

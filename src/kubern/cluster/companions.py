@@ -24,6 +24,7 @@ from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
 from kubern.controllers.cache import Options
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
+from kubern.metrics.server import MetricsServer
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
 
@@ -52,6 +53,12 @@ class Companions:
         self._client_as = client_as
         self._informers = informers
         self._options = options
+        self._virtual: VirtualNodes | None = None
+        self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics)
+        """Answers metrics.k8s.io, once attached to the apiserver."""
+
+    def _virtual_metrics(self, node: str) -> bytes | None:
+        return self._virtual.resource_metrics(node) if self._virtual else None
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start all that the cluster's settings ask for."""
@@ -69,8 +76,9 @@ class Companions:
 
         if self._settings.virtual_nodes:
             names = [f"virtual-{number}" for number in range(1, self._settings.virtual_nodes + 1)]
-            virtual = VirtualNodes(self._client_as("system:virtual-nodes"), informers, clock, names)
-            group.create_task(virtual.run(), name="virtual nodes")
+            self._virtual = VirtualNodes(self._client_as("system:virtual-nodes"), informers, clock, names)
+            group.create_task(self._virtual.run(), name="virtual nodes")
+        group.create_task(self.metrics.run(), name="metrics server")
 
     async def _start_dns(self, group: asyncio.TaskGroup, namespace: NetworkNamespace) -> None:
         client = self._client_as("system:kube-dns")

@@ -39,6 +39,7 @@ from kubern.controllers.certificates.signers import SIGNERS
 from kubern.http.contract import Handler, Peer
 from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
+from kubern.metrics.api import SERVICE as METRICS_SERVICE
 from kubern.store.embedded import EmbeddedStore
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ async def run_control_plane(state: Path) -> None:
     clock = SystemClock()
     namespace = NetworkNamespace(fabric.NETNS / fabric.fabric_namespace(settings.name)) if settings.real else None
     machine = Machine(layout, settings, Pki(layout.pki, clock), namespace, clock)
-    async with _apiserver(machine) as handler:
+    async with _apiserver(machine) as api:
+        handler = api.handler
         gc.collect()
         gc.freeze()
         async with asyncio.TaskGroup() as group:
@@ -82,6 +84,7 @@ async def run_control_plane(state: Path) -> None:
             companions = Companions(
                 settings, namespace, clock, lambda user: client_as(handler, user), informers, options
             )
+            api.core.extensions.attach("kube-system", METRICS_SERVICE, companions.metrics.handle)
             await companions.start(group)
             informers.start(group)
 
@@ -106,7 +109,7 @@ def client_as(handler: Handler, user: str) -> ApiClient:
 
 
 @asynccontextmanager
-async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
+async def _apiserver(machine: Machine) -> AsyncIterator[ApiServer]:
     """Serve the API; whatever was opened is closed in the end, in reverse order."""
     pki, settings = machine.pki, machine.settings
     async with AsyncExitStack() as opened:
@@ -143,7 +146,7 @@ async def _apiserver(machine: Machine) -> AsyncIterator[Handler]:
         opened.push_async_callback(server.close, LAST_ANSWERS)
         opened.push_async_callback(api.close)
         log.info("serving on https://127.0.0.1:%d", settings.api_port)
-        yield api.handler
+        yield api
 
 
 def _sockets(machine: Machine) -> list[socket.socket]:

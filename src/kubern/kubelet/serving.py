@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from kubern.base.clock import Clock, rfc3339
+from kubern.base.clock import Clock, rfc3339_micro
 from kubern.base.errors import BadRequest, NotFound
 from kubern.base.json import Obj
 from kubern.http.relay import Streams
@@ -142,7 +142,7 @@ class ServedNode:
 
     async def stats_summary(self) -> Obj:
         usage = measure(self._settings.root_dir)
-        now = rfc3339(self._clock.now())
+        now = rfc3339_micro(self._clock.now())
         pods: dict[str, Obj] = {}
         for stats in await self._runtime.list_container_stats():
             labels = stats.labels
@@ -157,7 +157,11 @@ class ServedNode:
             pod["containers"].append(_container_stats(stats, now))
         for uid, pod in pods.items():
             worker = self._workers().get(uid)
-            pod["startTime"] = worker.status.get("startTime") if worker else None
+            status = worker.status if worker else {}
+            pod["startTime"] = status.get("startTime")
+            started = _started(status)
+            for container in pod["containers"]:
+                container["startTime"] = started.get(container["name"])
             pod |= {"cpu": _sum(pod, "cpu", now), "memory": _sum(pod, "memory", now)}
         node = {
             "nodeName": self._settings.node_name,
@@ -198,6 +202,16 @@ class ServedNode:
             "# TYPE kubelet_running_containers gauge\n"
             f'kubelet_running_containers{{container_state="running"}} {containers}\n'
         ).encode()
+
+
+def _started(status: Obj) -> dict[str, str]:
+    """Return since when each container runs."""
+    return {
+        each["name"]: running["startedAt"]
+        for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+        for each in status.get(field) or ()
+        if (running := (each.get("state") or {}).get("running")) and running.get("startedAt")
+    }
 
 
 def _statuses(pod: Obj) -> list[Obj]:

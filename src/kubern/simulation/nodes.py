@@ -17,7 +17,9 @@ from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers, Key, key_of
 from kubern.client.workqueue import WorkQueue
+from kubern.kubelet.server.resource_metrics import resource_metrics
 from kubern.simulation import objects
+from kubern.simulation.usage import VirtualUsage
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,14 @@ class VirtualNodes:
         self._ips: dict[str, str] = {}
         self._used: set[str] = set()
         self._next_ip = 0
+        self._usage = VirtualUsage(clock)
+
+    def resource_metrics(self, name: str) -> bytes | None:
+        """Return a virtual node's `/metrics/resource`; None for any other node."""
+        if name not in self._addresses:
+            return None
+        pods = [pod for pod in self._pods.list() if pod["spec"].get("nodeName") == name]
+        return resource_metrics(self._usage.summary(name, pods))
 
     async def run(self) -> None:
         """Be these nodes until cancelled."""
@@ -98,6 +108,8 @@ class VirtualNodes:
 
     def _pod_changed(self, before: Obj | None, after: Obj | None) -> None:
         if after is None:
+            if before is not None:
+                self._usage.forget(before)
             self._used.discard(self._ips.pop((before or {})["metadata"]["uid"], ""))
         elif after["spec"].get("nodeName") in self._addresses:
             held = (after.get("status") or {}).get("podIP")

@@ -22,6 +22,7 @@ from kubern.kubelet.runtime.contract import RuntimeFailure
 from kubern.kubelet.server.contract import Node
 from kubern.kubelet.server.identity import authorize
 from kubern.kubelet.server.logs import LogOptions, read_log
+from kubern.kubelet.server.resource_metrics import resource_metrics
 from kubern.kubelet.server.streaming import Query, Streaming, parse_query
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class KubeletApi:
             return Response(200, _JSON, orjson.dumps(await self._node.stats_summary()))
         if first == "metrics" and not rest:
             return Response(200, _METRICS, self._node.metrics())
+        if first == "metrics" and rest == ["resource"]:
+            return Response(200, _METRICS, resource_metrics(await self._node.stats_summary()))
         if first == "containerLogs":
             return await self._logs(rest, parse_query(request.query))
         raise NotFound("404 page not found")

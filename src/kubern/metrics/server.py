@@ -1,0 +1,170 @@
+"""Asks every node for its counters and answers metrics.k8s.io/v1beta1.
+
+Run beside the apiserver by the control plane, which attaches `handle`. What always holds: a request is answered from memory but for the
+objects' names and labels; who may ask has been decided before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs
+
+import orjson
+
+from kubern.base.clock import Clock
+from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.base.json import Obj
+from kubern.client.client import ApiClient
+from kubern.client.contract import GVR
+from kubern.http.contract import Request, Response
+from kubern.metrics.api import APISERVICE, GROUP, RESOURCES, VERSION, listed, node_metrics, pod_metrics
+from kubern.metrics.text import samples
+from kubern.metrics.window import Window, readings
+
+RESOLUTION = 15.0
+"""Seconds between two looks at a node."""
+AT_ONCE = 8
+NODES, PODS = GVR("", "v1", "nodes"), GVR("", "v1", "pods")
+APISERVICES = GVR("apiregistration.k8s.io", "v1", "apiservices")
+CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
+_ROOT = f"/apis/{GROUP}/{VERSION}"
+_JSON = (("content-type", "application/json"),)
+_log = logging.getLogger(__name__)
+
+Local = Callable[[str], bytes | None]
+"""Returns the `/metrics/resource` of a node of this process, None for any other node."""
+
+READER: Obj = {
+    "metadata": {
+        "name": "system:aggregated-metrics-reader",
+        "labels": {f"rbac.authorization.k8s.io/aggregate-to-{role}": "true" for role in ("view", "edit", "admin")},
+    },
+    "rules": [{"apiGroups": [GROUP], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]}],
+}
+
+
+class MetricsServer:
+    """The metrics server of a cluster."""
+
+    def __init__(self, client: ApiClient, clock: Clock, local: Local = lambda name: None) -> None:
+        self._client = client
+        self._clock = clock
+        self._local = local
+        self._window = Window(RESOLUTION)
+
+    async def run(self) -> None:
+        """Register, and ask the nodes until cancelled."""
+        await self._ensure(APISERVICES, APISERVICE)
+        await self._ensure(CLUSTER_ROLES, READER)
+        while True:
+            try:
+                await self.scrape()
+            except StatusError as error:
+                _log.warning("the nodes could not be listed: %s", error)
+            await self._clock.sleep(RESOLUTION)
+
+    async def _ensure(self, gvr: GVR, obj: Obj) -> None:
+        """Create what is missing; what is there may be somebody else's by now."""
+        try:
+            await self._client.create(gvr, obj)
+        except AlreadyExists:
+            return
+
+    async def scrape(self) -> None:
+        """Ask every node once. Raises `StatusError` when there is no telling which nodes there are."""
+        nodes = await self._client.list(NODES, resource_version="0", metadata_only=True)
+        names = [node["metadata"]["name"] for node in nodes.items]
+        self._window.keep(names)
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(name: str) -> None:
+            async with gate:
+                await self._ask(name)
+
+        await asyncio.gather(*(ask(name) for name in names))
+
+    async def _ask(self, name: str) -> None:
+        try:
+            body = self._local(name)
+            if body is None:
+                path = f"/api/v1/nodes/{name}/proxy/metrics/resource"
+                body = (await self._client.transport.request("GET", path, accept="text/plain")).body
+        except StatusError as error:
+            _log.info("node %s does not tell its metrics: %s", name, error)
+            return
+        now = self._clock.now().timestamp()
+        self._window.take(name, readings(name, samples(body.decode(errors="replace")), now))
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request below `/apis/metrics.k8s.io`."""
+        try:
+            if request.method not in ("GET", "HEAD"):
+                return _status(
+                    405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
+                )
+            return await self._get(request.path.removeprefix(_ROOT).strip("/").split("/"), request)
+        except StatusError as error:
+            return Response(error.code, _JSON, orjson.dumps(error.status()))
+
+    async def _get(self, parts: Sequence[str], request: Request) -> Response:
+        if request.path.rstrip("/") == _ROOT:
+            return _answer(RESOURCES)
+        query = {key: values[0] for key, values in parse_qs(request.query).items()}
+        match list(parts):
+            case ["nodes"]:
+                return _answer(listed("NodeMetrics", await self._nodes(query)))
+            case ["nodes", name]:
+                return _answer(await self._node(name))
+            case ["pods"]:
+                return _answer(listed("PodMetrics", await self._pods("", query)))
+            case ["namespaces", namespace, "pods"]:
+                return _answer(listed("PodMetrics", await self._pods(namespace, query)))
+            case ["namespaces", namespace, "pods", name]:
+                return _answer(await self._pod(namespace, name))
+        return Response(404, (("content-type", "text/plain"),), b"404 page not found\n")
+
+    async def _nodes(self, query: dict[str, str]) -> list[Obj]:
+        found = await self._chosen(NODES, "", query)
+        used = [(node, self._window.node(node["metadata"]["name"])) for node in found]
+        return [node_metrics(node, one) for node, one in used if one is not None]
+
+    async def _pods(self, namespace: str, query: dict[str, str]) -> list[Obj]:
+        found, usages = await self._chosen(PODS, namespace, query), self._window.pods()
+        keyed = [(pod, usages.get((pod["metadata"]["namespace"], pod["metadata"]["name"]))) for pod in found]
+        return [pod_metrics(pod, containers) for pod, containers in keyed if containers]
+
+    async def _chosen(self, gvr: GVR, namespace: str, query: dict[str, str]) -> Sequence[Obj]:
+        """Return the objects that a request selects, by the apiserver's own understanding of selectors."""
+        result = await self._client.list(
+            gvr,
+            namespace,
+            label_selector=query.get("labelSelector", ""),
+            field_selector=query.get("fieldSelector", ""),
+            resource_version="0",
+            metadata_only=True,
+        )
+        return result.items
+
+    async def _node(self, name: str) -> Obj:
+        used = self._window.node(name)
+        if used is None:
+            raise NotFound(f'nodemetrics.{GROUP} "{name}" not found', kind="nodemetrics", group=GROUP, name=name)
+        return node_metrics(await self._client.get(NODES, name), used)
+
+    async def _pod(self, namespace: str, name: str) -> Obj:
+        containers = self._window.pods().get((namespace, name))
+        if not containers:
+            shown = f"{namespace}/{name}"
+            raise NotFound(f'podmetrics.{GROUP} "{shown}" not found', kind="podmetrics", group=GROUP, name=shown)
+        return pod_metrics(await self._client.get(PODS, name, namespace), containers)
+
+
+def _answer(obj: Obj) -> Response:
+    return Response(200, _JSON, orjson.dumps(obj))
+
+
+def _status(code: int, reason: str, message: str) -> Response:
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+    return Response(code, _JSON, orjson.dumps(status | {"reason": reason, "code": code}))

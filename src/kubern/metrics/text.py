@@ -1,0 +1,46 @@
+"""Prometheus' text format, as much of it as metrics are made of: names, labels, values, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+LIMIT = 200_000
+"""Samples that are taken from one text."""
+_LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d+))?\s*$")
+_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
+_ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
+
+
+class Sample(NamedTuple):
+    """One value; `time` in seconds since the epoch, 0 when the text does not say."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+    time: float = 0.0
+
+
+def samples(text: str) -> Iterator[Sample]:
+    """Yield the samples of a text; lines that are none are passed over."""
+    found = 0
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        try:
+            value = float(match[3])
+        except ValueError:
+            continue
+        found += 1
+        if found > LIMIT:
+            return
+        labels = {m[1]: re.sub(r"\\.", _unescaped, m[2]) for m in _LABEL.finditer(match[2] or "")}
+        yield Sample(match[1], labels, value, int(match[4]) / 1000 if match[4] else 0.0)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[0], match[0])
