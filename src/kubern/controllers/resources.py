@@ -30,6 +30,7 @@ DISRUPTION_BUDGETS = GVR("policy", "v1", "poddisruptionbudgets")
 ATTRIBUTES_CLASSES = GVR("storage.k8s.io", "v1", "volumeattributesclasses")
 SERVICE_CIDRS = GVR("networking.k8s.io", "v1", "servicecidrs")
 IP_ADDRESSES = GVR("networking.k8s.io", "v1", "ipaddresses")
+MIGRATIONS = GVR("storagemigration.k8s.io", "v1beta1", "storageversionmigrations")
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
 

@@ -13,7 +13,7 @@ import orjson
 from kubern.api.resource import Resource
 from kubern.api.schema import StructuralSchema, WrongType
 from kubern.apiserver.conversion_webhook import Converter, NeedsConversion
-from kubern.apiserver.encoding import Entry, Layout, UnreadableEntry
+from kubern.apiserver.encoding import Entry, Layout, StaleEntry, UnreadableEntry
 from kubern.base.json import Obj
 
 
@@ -36,6 +36,7 @@ class CustomLayout(Layout):
     def entry(self, key: str, value: bytes, revision: int, lease: int = 0) -> Entry:
         """Return the entry of a stored value, as the schema of today has it."""
         obj = orjson.loads(value)
+        written_as = obj.get("apiVersion")
         if self.converter is not None:
             try:
                 obj = self.converter.convert(obj, self.api_version)
@@ -43,7 +44,9 @@ class CustomLayout(Layout):
                 self.unconverted.append(orjson.dumps(obj))
                 why = f"it is stored as {obj.get('apiVersion')} and was not converted yet"
                 return UnreadableEntry(self, key, revision, lease, f'Internal error occurred: "{key}": {why}')
-        return super().entry(key, self.encode(self._settled(obj)), revision, lease)
+        entry = super().entry(key, self.encode(self._settled(obj)), revision, lease)
+        # the next write stores it in today's version, even if it changes nothing
+        return entry if written_as == self.api_version else StaleEntry(self, key, revision, entry.item, lease)
 
     def _settled(self, obj: Obj) -> Obj:
         obj["kind"], obj["apiVersion"] = self.kind, self.api_version
