@@ -27,6 +27,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.customresources import CustomResources
 from kubern.apiserver.discovery import Discovery
 from kubern.apiserver.edge import Edge
+from kubern.apiserver.flow.keeping import Keeping
 from kubern.apiserver.flow.limits import limits_of
 from kubern.apiserver.health import Health
 from kubern.apiserver.meters import Meters
@@ -83,6 +84,7 @@ class ApiServer:
         )
         limits = limits_of(self.core)
         self._flow = limits.flow
+        self._flow_objects = Keeping(self.core) if limits.flow else None
         meters = Meters(self.core, limits.flow)
         meters.install(self.routes)
         edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
@@ -108,6 +110,8 @@ class ApiServer:
             self._tasks.append(loop.create_task(self._aggregation.run(), name="aggregation"))
         if self._flow:
             self._tasks.append(loop.create_task(self._flow.run(), name="seats of priority levels"))
+        if self._flow_objects:
+            self._tasks.append(loop.create_task(self._flow_objects.run(), name="flow control's objects"))
         if self.core.config.encryption_provider_config_automatic_reload:
             self._tasks.append(
                 loop.create_task(self.core.encryption.run(self.core.clock), name="encryption configuration")

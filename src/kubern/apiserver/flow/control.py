@@ -19,7 +19,7 @@ from kubern.apiserver.feed import Feed
 from kubern.apiserver.flow.estimate import list_width
 from kubern.apiserver.flow.level import Level
 from kubern.apiserver.flow.matching import flow_of, matches
-from kubern.apiserver.flow.objects import flow_schemas, priority_levels
+from kubern.apiserver.flow.objects import MANDATORY, flow_schemas, priority_levels
 from kubern.apiserver.flow.queues import FairQueues, Ticket
 from kubern.apiserver.flow.seats import borrowed, nominal_limits
 from kubern.apiserver.identity import User
@@ -79,9 +79,9 @@ class FlowControl:
         self._stored = stored
         """Returns how many objects a list looks at."""
         self._objects: dict[str, dict[str, Obj]] = {
-            "flowschemas": {o["metadata"]["name"]: o for o in flow_schemas() if o["metadata"]["name"] in _MANDATORY},
+            "flowschemas": {o["metadata"]["name"]: o for o in flow_schemas() if o["metadata"]["name"] in MANDATORY},
             "prioritylevelconfigurations": {
-                o["metadata"]["name"]: o for o in priority_levels() if o["metadata"]["name"] in _MANDATORY
+                o["metadata"]["name"]: o for o in priority_levels() if o["metadata"]["name"] in MANDATORY
             },
         }
         self._mandatory = {plural: dict(found) for plural, found in self._objects.items()}
@@ -239,9 +239,6 @@ class FlowControl:
         for level, seats in zip(levels, given, strict=True):
             level.queues.seats = max(seats, 1) if level.limits.most else 0
             self._dispatch(level)
-
-
-_MANDATORY = ("exempt", "catch-all")
 
 
 def _level_name(schema: Obj) -> str:

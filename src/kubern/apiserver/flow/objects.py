@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from kubern.base.json import Obj
 
 GROUP = "flowcontrol.apiserver.k8s.io"
+MANDATORY = ("exempt", "catch-all")
+"""The names of the schemas and levels that a server cannot do without."""
 _META = {"annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}}
 
 _LEVELS = (
