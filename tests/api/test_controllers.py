@@ -271,3 +271,23 @@ async def test_the_other_workloads_come_to_what_they_are_to(cluster: Cluster) ->
 def _status(cluster: Cluster, gvr: GVR, name: str) -> Obj:
     found = cluster.get(gvr, name)
     return (found or {}).get("status") or {}
+
+
+async def test_policies_are_told_what_does_not_fit(cluster: Cluster) -> None:
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
+    for name, expression in (("fits", "object.spec.replicas > 1"), ("does-not", "object.spec.replica > 1")):
+        spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": expression}]}
+        await cluster.client.create(r.VALIDATING_POLICIES, {"metadata": {"name": name}, "spec": spec})
+
+    async def checking(name: str) -> Obj:
+        def status() -> Any:
+            found = (cluster.get(r.VALIDATING_POLICIES, name, "") or {}).get("status") or {}
+            return found if "typeChecking" in found else None
+
+        seen: Obj = await cluster.until(status)
+        return seen
+
+    assert await checking("fits") == {"observedGeneration": 1, "typeChecking": {}}
+    (warning,) = (await checking("does-not"))["typeChecking"]["expressionWarnings"]
+    assert warning["fieldRef"] == "spec.validations[0].expression"
+    assert warning["warning"].startswith("apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'replica'")

@@ -32,6 +32,8 @@ SERVICE_CIDRS = GVR("networking.k8s.io", "v1", "servicecidrs")
 IP_ADDRESSES = GVR("networking.k8s.io", "v1", "ipaddresses")
 MIGRATIONS = GVR("storagemigration.k8s.io", "v1beta1", "storageversionmigrations")
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests")
+DEFINITIONS = GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+VALIDATING_POLICIES = GVR("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
 
 _NOT_TOKENS = ("Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "helm.sh/release.v1")

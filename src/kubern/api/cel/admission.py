@@ -129,13 +129,17 @@ def policy_slots(spec: Obj) -> Iterator[Slot]:
 
 
 class PolicyPrograms:
-    """A policy's expressions, compiled. Those that do not compile are among `problems`."""
+    """A policy's expressions, compiled. Those that do not compile are among `problems`.
 
-    def __init__(self, spec: Obj, overrides: Mapping[str, Type] | None = None) -> None:
+    `overrides` are variables whose types are known better; `any_result`: what an expression evaluates to does not matter.
+    """
+
+    def __init__(self, spec: Obj, overrides: Mapping[str, Type] | None = None, *, any_result: bool = False) -> None:
         self.problems: list[Problem] = []
         self.variables: dict[str, Program] = {}
         self._params = spec.get("paramKind") is not None
         self._overrides = dict(overrides or {})
+        self._any_result = any_result
         fields: dict[str, Field] = {}
         self._variables_type = Type("kubernetes.variables", fields=fields)
         for i, variable in enumerate(spec.get("variables") or ()):
@@ -153,9 +157,10 @@ class PolicyPrograms:
     def _compile(self, slot: Slot) -> Program | None:
         if not slot.expression.strip():
             return None
-        environment = condition_environment(
-            authorizer=slot.authorizer, params=self._params, **{"variables": self._variables_type, **self._overrides}
-        )
+        usual = condition_environment(
+            authorizer=slot.authorizer, params=self._params, variables=self._variables_type
+        )  # fmt: skip
+        environment = usual._replace(variables={**usual.variables, **self._overrides})
         try:
             program = compile(slot.expression, environment)
         except CelError as error:
@@ -163,6 +168,7 @@ class PolicyPrograms:
             return None
         if (
             slot.results
+            and not self._any_result
             and program.type.name != "dyn"
             and not any(_fits(program.type, wanted) for wanted in slot.results)
         ):
