@@ -89,7 +89,7 @@ SAMPLES: dict[str, Any] = {
         }
     },
     "networking.k8s.io ipaddresses": {
-        "metadata": {"name": "10.96.0.1"},
+        "metadata": {"name": "10.96.77.7"},
         "spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "kubernetes"}},
     },
     "networking.k8s.io servicecidrs": {"spec": {"cidrs": ["10.96.0.0/12", "fd00::/108"]}},
@@ -161,9 +161,9 @@ SAMPLES: dict[str, Any] = {
     "certificates.k8s.io clustertrustbundles": {"spec": {"trustBundle": "-----BEGIN CERTIFICATE-----"}},
     "node.k8s.io runtimeclasses": {"handler": "runsc"},
     "apiregistration.k8s.io apiservices": {
-        "metadata": {"name": "v1.example.com"},
+        "metadata": {"name": "v1.aggregated.example.com"},
         "spec": {
-            "group": "example.com",
+            "group": "aggregated.example.com",
             "version": "v1",
             "groupPriorityMinimum": 100,
             "versionPriority": 10,
