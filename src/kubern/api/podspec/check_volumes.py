@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubern.api import field, names
+from kubern.api.podspec.check_disks import check_fc, check_iscsi
 from kubern.api.podspec.check_env import VOLUME_FIELDS, check_field_ref, check_resource_field
 from kubern.api.podspec.paths import local_path
 from kubern.base.errors import Cause
@@ -104,6 +105,13 @@ def _check_image(source: Obj, path: str) -> list[Cause]:
     return [] if policy in (None, *known) else [field.not_supported(f"{path}.pullPolicy", policy, known)]
 
 
+def _check_ephemeral(source: Obj, path: str) -> list[Cause]:
+    from kubern.api.resources.core.persistentvolumeclaims import validate_claim_spec  # which itself checks sources
+
+    template = source.get("volumeClaimTemplate")
+    return validate_claim_spec(template.get("spec") or {}, f"{path}.volumeClaimTemplate.spec") if template else []
+
+
 def _check_nfs(source: Obj, path: str) -> list[Cause]:
     target = source.get("path") or "/"
     return [] if target.startswith("/") else [field.invalid(f"{path}.path", target, "must be an absolute path")]
@@ -165,6 +173,20 @@ def _check_projected(source: Obj, path: str) -> list[Cause]:
             )
         elif given[0] in _PROJECTIONS:
             causes += _PROJECTIONS[given[0]](projection[given[0]], f"{here}.{given[0]}")
+    return causes + _check_overlap(source.get("sources") or [], path)
+
+
+def _check_overlap(projections: list[Obj], path: str) -> list[Cause]:
+    """Return a cause for each file that several projections, or one of them twice, would write."""
+    taken: set[str] = set()
+    causes: list[Cause] = []
+    for projection in projections:
+        for source in projection.values():
+            files = [item.get("path") for item in (source or {}).get("items") or ()] + [(source or {}).get("path")]
+            for file in filter(None, files):
+                if file in taken:
+                    causes.append(field.invalid(path, file, "conflicting duplicate paths"))
+                taken.add(file)
     return causes
 
 
@@ -192,8 +214,11 @@ _CHECKS: dict[str, Callable[[Obj, str], list[Cause]]] = {
     "configMap": _check_keyed,
     "downwardAPI": _check_downward,
     "emptyDir": _check_empty_dir,
+    "ephemeral": _check_ephemeral,
+    "fc": check_fc,
     "hostPath": _check_host_path,
     "image": _check_image,
+    "iscsi": check_iscsi,
     "nfs": _check_nfs,
     "projected": _check_projected,
     "secret": _check_keyed,

@@ -70,7 +70,17 @@ def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[C
     causes += _check_deadline(spec, path)
     causes += check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
     causes += _check_host_aliases(spec, path)
+    causes += [] if template else _check_images(spec, path)
     return causes + _check_rest(spec, path) + check_os(spec, path)
+
+
+def _check_images(spec: Obj, path: str) -> list[Cause]:
+    """A template may leave to admission which image a volume holds; a pod may not."""
+    return [
+        field.required(f"{path}.volumes[{i}].image.reference")
+        for i, volume in enumerate(spec.get("volumes") or ())
+        if volume.get("image") is not None and not volume["image"].get("reference")
+    ]
 
 
 def _check_policies(spec: Obj, path: str) -> list[Cause]:
@@ -130,6 +140,7 @@ def _check_names(spec: Obj, path: str) -> list[Cause]:
         ("serviceAccountName", names.dns1123_subdomain),
         ("nodeName", names.dns1123_subdomain),
         ("hostname", names.dns1123_label),
+        ("hostnameOverride", names.dns1123_subdomain),
         ("subdomain", names.dns1123_label),
         ("priorityClassName", names.dns1123_subdomain),
         ("runtimeClassName", names.dns1123_subdomain),

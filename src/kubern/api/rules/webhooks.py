@@ -14,6 +14,7 @@ from kubern.api.rules.admission_rules import (
     default_rules,
 )
 from kubern.api.rules.checks import named, one_of
+from kubern.api.rules.policies import check_expressions
 from kubern.api.rules.values import fill, items
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -60,7 +61,16 @@ def _check_webhook(webhook: Obj, path: str) -> list[Cause]:
     causes += check_selectors(webhook, path)
     causes += check_client(webhook.get("clientConfig") or {}, f"{path}.clientConfig")
     causes += _check_versions(webhook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
-    return causes + check_conditions(webhook, f"{path}.")
+    return causes + (check_conditions(webhook, f"{path}.") or _check_expressions(webhook, path))
+
+
+def _check_expressions(webhook: Obj, path: str) -> list[Cause]:
+    """Return which match conditions do not compile, and why."""
+    conditions = webhook.get("matchConditions")
+    if not conditions:
+        return []
+    found = check_expressions({"matchConditions": conditions})
+    return [cause._replace(field=f"{path}.{cause.field.removeprefix('spec.')}") for cause in found]
 
 
 def _check_name(name: str, path: str) -> list[Cause]:

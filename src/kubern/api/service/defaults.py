@@ -35,6 +35,8 @@ def default_service(service: Obj) -> None:
             fill_empty(spec, clusterIPs=[spec["clusterIP"]])
         elif spec.get("clusterIPs"):
             spec["clusterIP"] = spec["clusterIPs"][0]
+    elif spec.get("clusterIP"):
+        fill_empty(spec, clusterIPs=[spec["clusterIP"]])  # which is then refused
     status = section(service, "status")
     for ingress in section(status, "loadBalancer").get("ingress") or ():
         if ingress.get("ip"):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from kubern.api import names
+from kubern.api import field, names
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import immutable, named
+from kubern.api.rules.checks import NEGATIVE, immutable, named
 from kubern.api.selectors import check_label_selector
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
+from kubern.base.quantity import canonical, parse
 
 
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a CSIStorageCapacity."""
     causes = named(obj.get("storageClassName"), "storageClassName", names.dns1123_subdomain)
+    for name in ("capacity", "maximumVolumeSize"):
+        if obj.get(name) is not None and parse(obj[name]) < 0:
+            causes.append(field.invalid(name, canonical(obj[name]), NEGATIVE))
     return causes + check_label_selector(obj.get("nodeTopology"), "nodeTopology")
 
 

@@ -1,0 +1,53 @@
+"""Checks of the volume sources that are disks reached over a network: iSCSI and Fibre Channel. Called by the volume checks."""
+
+from __future__ import annotations
+
+import re
+
+from kubern.api import field
+from kubern.base.errors import Cause
+from kubern.base.json import Obj
+
+_NAMES = {
+    "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+(:[^,;*&$|\s]+)\Z"),
+    "eui": re.compile(r"eui\.[A-Za-z0-9]{16}\Z"),
+    "naa": re.compile(r"naa\.[A-Za-z0-9]{32}\Z"),
+}
+_HIGHEST_UNIT = 255
+
+
+def check_iscsi(source: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with an `iscsi` source, its required fields aside."""
+    name, causes = source.get("iqn") or "", list[Cause]()
+    form = _NAMES.get(name[:3])
+    if name and form is None:
+        causes.append(field.invalid(f"{path}.iqn", name, "must be valid format starting with iqn, eui, or naa"))
+    elif form is not None and not form.match(name):
+        causes.append(field.invalid(f"{path}.iqn", name, "must be valid format"))
+    causes += _check_unit(source.get("lun") or 0, f"{path}.lun")
+    checks_login = source.get("chapAuthDiscovery") or source.get("chapAuthSession")
+    if checks_login and source.get("secretRef") is None:
+        causes.append(field.required(f"{path}.secretRef"))
+    return causes
+
+
+def check_fc(source: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with an `fc` source."""
+    ports, disks, unit = source.get("targetWWNs") or [], source.get("wwids") or [], source.get("lun")
+    causes: list[Cause] = []
+    if not ports and not disks:
+        causes.append(field.required(f"{path}.targetWWNs", "must specify either targetWWNs or wwids, but not both"))
+    if ports and disks:
+        message = "targetWWNs and wwids can not be specified simultaneously"
+        causes.append(field.invalid(f"{path}.targetWWNs", ports, message))
+    if ports and unit is None:
+        causes.append(field.required(f"{path}.lun", "lun is required if targetWWNs is specified"))
+    elif unit is not None and ports:
+        causes += _check_unit(unit, f"{path}.lun")
+    return causes
+
+
+def _check_unit(unit: int, path: str) -> list[Cause]:
+    if 0 <= unit <= _HIGHEST_UNIT:
+        return []
+    return [field.invalid(path, unit, f"must be between 0 and {_HIGHEST_UNIT}, inclusive")]
