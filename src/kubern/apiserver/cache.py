@@ -105,12 +105,13 @@ class ResourceCache:
 
     def select(self, namespace: str = "", start: str = "") -> Sequence[Entry]:
         """Return the objects of a namespace (empty: all) in key order, from key `start` on."""
-        entries, keys = self.entries, self.keys
+        entries = self.entries
+        return [entries[key] for key in self.span(namespace, start)]
+
+    def span(self, namespace: str = "", start: str = "") -> Sequence[str]:
+        """Return the keys of a namespace (empty: all), from key `start` on; they must not be changed."""
+        keys = self.keys
         if namespace:
             first = bisect_left(keys, max(start, f"{namespace}/"))
-            keys = keys[first : bisect_left(keys, f"{namespace}0", first)]  # "0" is the character after "/"
-        elif start:
-            keys = keys[bisect_left(keys, start) :]
-        else:
-            return [entries[key] for key in keys]
-        return [entries[key] for key in keys]
+            return keys[first : bisect_left(keys, f"{namespace}0", first)]  # "0" is the character after "/"
+        return keys[bisect_left(keys, start) :] if start else keys

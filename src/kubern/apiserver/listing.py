@@ -88,7 +88,27 @@ def list_now(storage: Storage, revision: int, namespace: str, match: Match | Non
         at = options.resource_version
     if at < storage.cache.changed_at or at > revision:
         return None
+    if options.limit:
+        return _page(storage, storage.cache.span(namespace, start), match, options, at)
     return _cut(storage.cache.select(namespace, start), match, options, at)
+
+
+def _page(storage: Storage, keys: Sequence[str], match: Match | None, options: ListOptions, revision: int) -> Page:
+    """Return the first `limit` objects of the cache, looking at no more of them than it takes."""
+    entries, limit = storage.cache.entries, options.limit
+    if match is None:
+        chosen = [entries[key] for key in keys[:limit]]
+        if len(keys) <= limit:
+            return Page(chosen, ListMeta(revision))
+        return Page(chosen, ListMeta(revision, encode_token(revision, keys[limit]), len(keys) - limit))
+    chosen = []
+    for key in keys:
+        entry = entries[key]
+        if match(entry):
+            if len(chosen) == limit:
+                return Page(chosen, ListMeta(revision, encode_token(revision, key)))
+            chosen.append(entry)
+    return Page(chosen, ListMeta(revision))
 
 
 async def list_at(core: Core, storage: Storage, namespace: str, match: Match | None, options: ListOptions) -> Page:
