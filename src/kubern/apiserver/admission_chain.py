@@ -77,6 +77,8 @@ def refused(attributes: Attributes, text: str) -> Forbidden:
 
 
 Hook = Callable[[Attributes], "Awaitable[None] | None"]
+Named = tuple[str, Hook]
+"""A plug-in's name and what it does."""
 
 
 class Admission(NamedTuple):
@@ -99,7 +101,7 @@ class AdmissionChain:
 
     def __init__(self, plugins: Iterable[Admission]) -> None:
         self._plugins = sorted(plugins, key=lambda plugin: plugin.order)
-        self._chosen: dict[tuple[str, str, str, str], list[Hook]] = {}
+        self._chosen: dict[tuple[str, str, str, str], list[Named]] = {}
 
     async def mutate(self, attributes: Attributes) -> None:
         """Let every plug-in change `attributes.obj`, twice if one of them wants that. Raises the refusal of the first that refuses."""
@@ -108,25 +110,27 @@ class AdmissionChain:
             return
         reinvocation = Reinvocation()
         attributes = attributes._replace(reinvocation=reinvocation)
-        await _run(hooks, attributes)
+        await _run(hooks, attributes, "admit")
         if reinvocation.wanted:
             reinvocation.second = True
-            await _run(hooks, attributes)
+            await _run(hooks, attributes, "admit")
 
     async def validate(self, attributes: Attributes) -> None:
         """Let every plug-in look at the final object. Raises the refusal of the first that refuses."""
-        await _run(self._hooks("validate", attributes), attributes)
+        hooks = self._hooks("validate", attributes)
+        if hooks:
+            await _run(hooks, attributes, "validate")
 
     def concerns(self, attributes: Attributes) -> bool:
         """Whether any plug-in looks at such a request."""
         return bool(self._hooks("mutate", attributes) or self._hooks("validate", attributes))
 
-    def _hooks(self, phase: str, attributes: Attributes) -> list[Hook]:
+    def _hooks(self, phase: str, attributes: Attributes) -> list[Named]:
         key = (phase, attributes.operation, attributes.resource.group_resource, attributes.subresource)
         hooks = self._chosen.get(key)
         if hooks is None:
             hooks = self._chosen[key] = [
-                hook
+                (plugin.name, hook)
                 for plugin in self._plugins
                 if (hook := plugin.mutate if phase == "mutate" else plugin.validate)
                 and attributes.operation in plugin.operations
@@ -136,12 +140,23 @@ class AdmissionChain:
         return hooks
 
 
-async def _run(hooks: Iterable[Hook], attributes: Attributes) -> None:
+async def _run(hooks: Iterable[Named], attributes: Attributes, kind: str) -> None:
+    """Run plug-ins in order, counting how long each took; `kind` is admit or validate."""
+    counts, seconds, operation = attributes.core.counts, attributes.core.clock.monotonic, attributes.operation
+    begun = before = seconds()
+    name = ""
     try:
-        for hook in hooks:
+        for name, hook in hooks:
             waiting = hook(attributes)
             if waiting is not None:
                 await waiting
+            now = seconds()
+            counts.plugins.observe((name, kind, operation, "false"), now - before)
+            before = now
     except StatusError as error:
+        now = seconds()
+        counts.plugins.observe((name, kind, operation, "true"), now - before)
+        counts.steps.observe((kind, operation, "true"), now - begun)
         error.warnings = tuple(attributes.warnings or ())
         raise
+    counts.steps.observe((kind, operation, "false"), before - begun)

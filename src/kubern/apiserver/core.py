@@ -22,6 +22,7 @@ from kubern.apiserver.answers import Negotiator
 from kubern.apiserver.backends.access import Backends
 from kubern.apiserver.backends.kubelet_tls import KubeletTls
 from kubern.apiserver.config import Config
+from kubern.apiserver.counts import Counts
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.encryption.sealing import Encryption
 from kubern.apiserver.feed import Feed
@@ -56,6 +57,7 @@ class Core:
         self.config = config
         self.clock = clock
         self.rng = rng
+        self.counts = Counts()
         self.feed = Feed(store, clock)
         self.freshness = Freshness(store, self.feed, clock) if store.shared else None
         self.reservations = Reservations()

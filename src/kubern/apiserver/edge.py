@@ -28,6 +28,7 @@ from kubern.base.errors import BadRequest, InternalError, StatusError, Timeout, 
 from kubern.http.contract import Answer, Request, Response, Stream, StreamWriter
 
 _log = logging.getLogger(__name__)
+_SUCCESS, _ERROR = ("success",), ("error",)
 _LONG_SUBRESOURCES = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 
 
@@ -43,6 +44,7 @@ class Edge:
         self._pipeline = pipeline
         self._flow, self._inflight, self._timeout = limits
         self._meters = meters
+        self._counts = core.counts
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer a request; never raises."""
@@ -106,9 +108,17 @@ class Edge:
     def _begin(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         if "timeout" in info.query and not is_long_running(info):
             _wanted_timeout(info)
-        user = self._authenticate(request)
+        begun = self._seconds()
+        try:
+            user = self._authenticate(request)
+        except Unauthorized:
+            self._counts.authentication.observe(_ERROR, self._seconds() - begun)
+            raise
         if inspect.isawaitable(user):
             return self._authenticated_later(request, info, user)
+        if user is not None:
+            self._counts.authentication.observe(_SUCCESS, self._seconds() - begun)
+            self._counts.known(user.name)
         return self._enter(request, info, user)
 
     async def _authenticated_later(self, request: Request, info: RequestInfo, user: Awaitable[User | None]) -> Answer:

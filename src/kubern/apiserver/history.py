@@ -42,7 +42,8 @@ class HistoryWatch:
         watch: Watch = self._store.watch(self._span, prefix_end(self._span), revision=revision + 1)
         try:
             async for batch in watch:
-                lines = self._group.lines([change for event in batch if (change := self._change(event)) is not None])
+                changes = [change for event in batch if (change := self._change(event)) is not None]
+                lines = self._group.lines(changes, self._storage.broadcaster.events, 1)
                 if lines:
                     writer.write_framed(frame_chunk(lines))
             writer.close()

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from kubern.apiserver.counts import Events, event_families
 from kubern.apiserver.health import VERSION
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
@@ -119,6 +120,8 @@ class Meters:
             "component. Not all requests are tracked this way.",
             (*_LABELS, "component"), {(*key, "apiserver"): count for key, count in self.long_running.items()},
         )  # fmt: skip
+        yield from self._core.counts.families()
+        yield from event_families(self._watched())
         yield from self._storage()
         if self._flow:
             yield from _flow(self._flow)
@@ -154,6 +157,14 @@ class Meters:
             "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
             (*_LABELS, "component"), {(*key, "apiserver"): found.sizes for key, found in self._series.items()},
         )  # fmt: skip
+
+    def _watched(self) -> Iterator[tuple[tuple[str, str, str], Events]]:
+        for resource in self._core.resources.values():
+            if resource.stored and (resource.storage_version or resource.structural is not None):
+                yield (
+                    (resource.group, resource.version, resource.plural),
+                    self._core.storage(resource).broadcaster.events,
+                )
 
     def _storage(self) -> Iterator[Family]:
         stored: dict[tuple[str, ...], float] = {}

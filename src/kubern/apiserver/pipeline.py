@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 Route = Callable[[Request, RequestInfo], "Answer | Awaitable[Answer]"]
 """Answers a non-resource path."""
 
+_ALLOWED, _DENIED = ("allowed",), ("denied",)
 _METHODS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -78,6 +79,8 @@ class Pipeline:
         subresources: Iterable[SubresourceHandler],
     ) -> None:
         self._core = core
+        self._seconds = core.clock.monotonic
+        self._decisions = core.counts.authorization
         self._routes = routes
         self._verbs: Mapping[str, Verb] = {verb.name: verb for verb in verbs}
         self._subresources: dict[tuple[str, str], SubresourceHandler] = {}
@@ -87,9 +90,11 @@ class Pipeline:
 
     def answer(self, request: Request, info: RequestInfo, user: User) -> Answer | Awaitable[Answer]:
         """Answer a request of a known user. Raises `StatusError`s, also from what it returns."""
+        begun = self._seconds()
         decision = self._core.authorizer(user, info)
         if inspect.isawaitable(decision):
             return self._authorized_later(request, info, user, decision)
+        self._decisions.observe(_ALLOWED if decision.allowed else _DENIED, self._seconds() - begun)
         return self._authorized(request, info, user, decision)
 
     async def _authorized_later(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable
 from kubern.api.codec import encode_watch_event
 from kubern.api.codec.protobuf import PREFIX
 from kubern.apiserver.cache import Change, Match
+from kubern.apiserver.counts import Events
 from kubern.apiserver.forms import Form
 from kubern.http.contract import StreamWriter, frame_chunk
 
@@ -59,9 +60,13 @@ class Group:
             frame = change.frames[key] = event_line(kind, self.form.encode(entry))
         return frame
 
-    def lines(self, changes: Iterable[Change]) -> bytes:
-        """Return the lines of a batch of changes."""
-        return b"".join([self.line(change) for change in changes])
+    def lines(self, changes: Iterable[Change], events: Events, watchers: int) -> bytes:
+        """Return the lines of a batch of changes, which count as sent to so many watchers."""
+        lines = [self.line(change) for change in changes]
+        for line in lines:
+            if line:
+                events.sent(len(line), watchers)
+        return b"".join(lines)
 
 
 class Broadcaster:
@@ -72,6 +77,7 @@ class Broadcaster:
         self._fresh: list[Change] = []
         self._jobs: deque[tuple[bytes, list[Watcher]]] = deque()
         self._scheduled = False
+        self.events = Events()
 
     def publish(self, change: Change) -> None:
         """Take a change that the cache has just applied."""
@@ -87,7 +93,7 @@ class Broadcaster:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = make()
-        missed = group.lines(backlog)
+        missed = group.lines(backlog, self.events, 1)
         if missed:
             writer.write_framed(frame_chunk(missed))
         watcher = Watcher(writer, group, bookmarks)
@@ -143,7 +149,7 @@ class Broadcaster:
         if not fresh:
             return
         for group in self._groups.values():
-            data = group.lines(fresh)
+            data = group.lines(fresh, self.events, len(group.watchers))
             if data:
                 self._jobs.append((frame_chunk(data), list(group.watchers)))
 

@@ -28,6 +28,11 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    def observe_many(self, value: float, times: int) -> None:
+        """Count the same observation several times."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
+
 
 class Family(NamedTuple):
     """One metric: its series by label values, in the order of `labels`."""

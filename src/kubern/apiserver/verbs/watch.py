@@ -137,6 +137,8 @@ class _Streaming:
         lines = [event_line("ADDED", self._form.encode(entry)) for entry in chosen]
         if self._options.send_initial:
             lines.append(event_line("BOOKMARK", self._form.bookmark(revision, True)))
+        for line in lines:
+            self._storage.broadcaster.events.sent(len(line), 1)
         if lines:
             writer.write_framed(frame_chunk(b"".join(lines)))
 

@@ -37,7 +37,7 @@ from kubern.apiserver.webhooks.review import (
     verdict_of,
     version_of,
 )  # fmt: skip
-from kubern.base.errors import InternalError
+from kubern.base.errors import InternalError, StatusError
 from kubern.base.json import Obj
 
 _log = logging.getLogger(__name__)
@@ -142,6 +142,25 @@ async def _validate_by(asked: Asked, attributes: Attributes) -> None:
 
 
 async def _verdict(hook: Hook, shown: Shown, attributes: Attributes, *, mutating: bool) -> Verdict | None:
+    """Ask one webhook as `_asked` does, and count it."""
+    counts, seconds, kind = attributes.core.counts, attributes.core.clock.monotonic, "admit" if mutating else "validate"
+    begun, rejected = seconds(), "false"
+    try:
+        verdict = await _asked(hook, shown, attributes, mutating=mutating)
+    except StatusError as error:
+        rejected = "true"
+        called = "calling_webhook_error" if isinstance(error, InternalError) else "no_error"
+        code = "0" if isinstance(error, InternalError) else str(error.code)
+        counts.webhook_rejections[hook.name, kind, attributes.operation, called, code] += 1
+        raise
+    finally:
+        counts.webhooks.observe((hook.name, kind, attributes.operation, rejected), seconds() - begun)
+    if verdict is None:
+        counts.failed_open[hook.name, kind] += 1
+    return verdict
+
+
+async def _asked(hook: Hook, shown: Shown, attributes: Attributes, *, mutating: bool) -> Verdict | None:
     """Ask one webhook; None when it could not be asked and fails open. Raises its denial, `InternalError` when it fails closed."""
     if attributes.dry_run and hook.side_effects not in _WITHOUT_EFFECTS:
         raise no_dry_run(hook.name)
