@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api, Apiserver
+from tests.api.conftest import Api, Apiserver, Authority
+from tests.api.test_webhooks import REGISTRATION, Hooks, patch, rule
 
 WORD = "c2VjcmV0LXdvcmQ="
 LATE = {"omitStages": ["RequestReceived"]}
@@ -47,6 +48,13 @@ class Audited:
 @pytest.fixture
 def audited(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> Audited:
     return Audited(own_apiserver, tmp_path, POLICY)
+
+
+@pytest.fixture
+def hooks(authority: Authority) -> Iterator[Hooks]:
+    made = Hooks(authority)
+    yield made
+    made.close()
 
 
 def test_each_level_tells_what_it_should(audited: Audited) -> None:
@@ -142,6 +150,41 @@ def test_what_admission_notes_is_in_the_log(audited: Audited) -> None:
     assert failure == {
         "message": "never right", "policy": "note.example.com", "binding": "b", "expressionIndex": 0, "validationActions": ["Audit"],
     }  # fmt: skip
+
+
+def test_what_webhooks_did_is_in_the_log(audited: Audited, hooks: Hooks) -> None:
+    api = audited.api
+    change = {"op": "add", "path": "/data", "value": {"by": "aG9vaw=="}}
+    changing = hooks.on("/change", patch(change) | {"auditAnnotations": {"note": "changed"}})
+    gone = {"url": "https://127.0.0.1:1/", "caBundle": hooks.bundle}
+    rules = [rule("configmaps", "secrets", operations=("CREATE",))]
+    usual = {"admissionReviewVersions": ["v1"], "sideEffects": "None", "rules": rules, "failurePolicy": "Ignore"}
+    clients = {"mutating": (("one.x.io", changing), ("two.x.io", gone)), "validating": (("three.x.io", gone),)}
+    for kind, asked in clients.items():
+        webhooks = [{**usual, "name": name, "clientConfig": client} for name, client in asked]
+        body = {"metadata": {"name": "all"}, "webhooks": webhooks}
+        assert api("POST", f"{REGISTRATION}/{kind}webhookconfigurations", body).code == 201
+    for plural in ("configmaps", "secrets"):
+        made = api(
+            "POST",
+            f"/api/v1/namespaces/default/{plural}",
+            {"metadata": {"name": "a"}},
+            headers={"user-agent": "hooked"},
+        )
+        assert made.code == 201, made.body
+    config_map, secret = (event["annotations"] for event in audited.events("hooked"))
+    for noted in (config_map, secret):
+        first, second = (
+            json.loads(noted[f"mutation.webhook.admission.k8s.io/round_0_index_{index}"]) for index in (0, 1)
+        )
+        assert first == {"configuration": "all", "webhook": "one.x.io", "mutated": True}
+        assert second == {"configuration": "all", "webhook": "two.x.io", "mutated": False}
+        assert noted["failed-open.mutation.webhook.admission.k8s.io/round_0_index_1"] == "two.x.io"
+        assert noted["failed-open.validating.webhook.admission.k8s.io/round_0_index_0"] == "three.x.io"
+        assert noted["one.x.io/note"] == "changed"
+    shown = json.loads(config_map["patch.webhook.admission.k8s.io/round_0_index_0"])
+    assert shown == {"configuration": "all", "webhook": "one.x.io", "patch": [change], "patchType": "JSONPatch"}
+    assert not [key for key in secret if key.startswith("patch.")]
 
 
 def test_a_bad_policy_ends_the_start_with_one_line(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ class Turns:
             turns._make_due()  # somebody else has changed the object since
         return turns
 
+    @property
+    def number(self) -> int:
+        """0 in the first round, 1 in the second."""
+        return int(self._round.second)
+
     def has(self, mutator: str) -> bool:
         """Whether it is this one's turn."""
         return not self._round.second or mutator in self._due

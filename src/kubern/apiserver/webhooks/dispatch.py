@@ -26,6 +26,7 @@ from kubern.apiserver.mutation import Turns, take_over
 from kubern.apiserver.webhooks.caller import WebhookFailed
 from kubern.apiserver.webhooks.conditions import ConditionFailed
 from kubern.apiserver.webhooks.configurations import Hook
+from kubern.apiserver.webhooks.noting import note_failed_open, note_mutation, note_own, note_patch, place_of
 from kubern.apiserver.webhooks.review import (
     GROUP,
     BadReview,
@@ -97,17 +98,22 @@ def _conditions_met(hook: Hook, resource: Resource, attributes: Attributes) -> b
 
 async def _mutate(attributes: Attributes) -> None:
     turns = Turns.of(attributes, _NOTES)
-    for hook in attributes.core.mutating.hooks:
+    for index, hook in enumerate(attributes.core.mutating.hooks):
         asked = _concerned(hook, attributes) if turns.has(hook.id) else None
         if asked is not None:
-            turns.took(hook.id, changed=await _mutate_by(asked, attributes), again=hook.again)
+            place, changed = place_of(turns.number, index), False
+            try:
+                changed = await _mutate_by(asked, attributes, place)
+            finally:
+                note_mutation(hook, place, changed=changed)
+            turns.took(hook.id, changed=changed, again=hook.again)
     turns.end(attributes)
 
 
-async def _mutate_by(asked: Asked, attributes: Attributes) -> bool:
+async def _mutate_by(asked: Asked, attributes: Attributes, place: str) -> bool:
     """Ask one webhook and apply its patch; returns whether it changed the object."""
     shown = _shown(asked.resource, attributes)
-    verdict = await _verdict(asked.hook, shown, attributes, mutating=True)
+    verdict = await _verdict(asked.hook, shown, attributes, place, mutating=True)
     if verdict is None or verdict.patch is None:
         return False
     if shown.obj is None or attributes.obj is None:
@@ -124,25 +130,29 @@ async def _mutate_by(asked: Asked, attributes: Attributes) -> bool:
     if not isinstance(patched, dict) or not isinstance(patched.get("metadata", {}), dict):
         raise _internal("the patched object is not an object")
     try:
-        return take_over(attributes, asked.resource, patched)
+        changed = take_over(attributes, asked.resource, patched)
     except NotDecodable as error:
         raise _internal(str(error)) from error
+    note_patch(asked.hook, place, verdict.patch)
+    return changed
 
 
 async def _validate(chosen: list[Asked], attributes: Attributes) -> None:
-    calls = [_validate_by(asked, attributes) for asked in chosen]
+    calls = [_validate_by(asked, attributes, place_of(0, index)) for index, asked in enumerate(chosen)]
     results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:
         if result is not None:
             raise result
 
 
-async def _validate_by(asked: Asked, attributes: Attributes) -> None:
-    await _verdict(asked.hook, _shown(asked.resource, attributes), attributes, mutating=False)
+async def _validate_by(asked: Asked, attributes: Attributes, place: str) -> None:
+    await _verdict(asked.hook, _shown(asked.resource, attributes), attributes, place, mutating=False)
 
 
-async def _verdict(hook: Hook, shown: Shown, attributes: Attributes, *, mutating: bool) -> Verdict | None:
-    """Ask one webhook as `_asked` does, and count it."""
+async def _verdict(
+    hook: Hook, shown: Shown, attributes: Attributes, place: str, *, mutating: bool
+) -> Verdict | None:  # fmt: skip
+    """Ask one webhook as `_asked` does, count it, and tell the audit log when it fails open."""
     counts, seconds, kind = attributes.core.counts, attributes.core.clock.monotonic, "admit" if mutating else "validate"
     begun, rejected = seconds(), "false"
     try:
@@ -157,6 +167,7 @@ async def _verdict(hook: Hook, shown: Shown, attributes: Attributes, *, mutating
         counts.webhooks.observe((hook.name, kind, attributes.operation, rejected), seconds() - begun)
     if verdict is None:
         counts.failed_open[hook.name, kind] += 1
+        note_failed_open(hook, place, mutating=mutating)
     return verdict
 
 
@@ -174,6 +185,7 @@ async def _asked(hook: Hook, shown: Shown, attributes: Attributes, *, mutating: 
     except (WebhookFailed, BadReview) as error:
         _fail(hook, error)
         return None
+    note_own(hook, verdict.annotations)
     told = attributes.warnings
     if told is not None:
         told.extend(text for text in verdict.warnings if text not in told)

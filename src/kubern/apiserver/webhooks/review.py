@@ -41,6 +41,8 @@ class Verdict(NamedTuple):
     status: Obj
     patch: Any = None
     warnings: Sequence[str] = ()
+    annotations: Any = None
+    """For the audit log."""
 
 
 def version_of(accepted: Sequence[str]) -> str:
@@ -75,6 +77,7 @@ def verdict_of(answer: Obj, version: str, uid: str, *, mutating: bool) -> Verdic
         status if isinstance(status, dict) else {},
         _patch(response, version, mutating),
         warnings,
+        response.get("auditAnnotations"),
     )
 
 
