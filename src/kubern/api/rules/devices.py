@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kubern.api import field, names
 from kubern.api.rules.checks import named, one_of
+from kubern.api.rules.device_selectors import check_selectors
 from kubern.api.rules.values import at, fill, fill_empty, items, part
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -91,6 +92,7 @@ def _check_exact(request: Obj, path: str) -> list[Cause]:
         causes = named(device_class, here, names.dns1123_subdomain)
     else:
         causes = [field.required(here, "")]
+    causes += check_selectors(request.get("selectors") or [], f"{path}.selectors")
     causes += one_of(request, "allocationMode", f"{path}.", _MODES)
     count = request.get("count") or 0
     if request.get("allocationMode") == "ExactCount" and count <= 0:
