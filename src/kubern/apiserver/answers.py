@@ -12,6 +12,7 @@ from typing import NamedTuple
 import orjson
 
 from kubern.api.codec import PROTOBUF, encode_yaml, protobuf
+from kubern.api.codec.cbor import CBOR, CBOR_SEQUENCE, SELF_DESCRIBED, encode_json
 from kubern.api.codec.protobuf import PREFIX
 from kubern.base.errors import NotAcceptable, StatusError
 from kubern.base.json import Obj
@@ -20,6 +21,7 @@ from kubern.http.contract import Response
 JSON_HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
 YAML_HEADERS = (("content-type", "application/yaml"), ("cache-control", "no-cache, private"))
 PROTOBUF_HEADERS = (("content-type", PROTOBUF), ("cache-control", "no-cache, private"))
+CBOR_HEADERS = (("content-type", CBOR), ("cache-control", "no-cache, private"))
 TEXT_HEADERS = (
     ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-cache, private"), ("x-content-type-options", "nosniff"),
 )  # fmt: skip
@@ -46,22 +48,23 @@ JSON = Media()
 
 
 class Negotiator:
-    """Chooses the media type of an answer from an Accept header."""
+    """Chooses the media type of an answer from an Accept header; CBOR only where its feature gate is on."""
 
-    def __init__(self) -> None:
+    def __init__(self, cbor: bool = False) -> None:
+        self._cbor = cbor
         self._known: dict[str, Media] = {}
 
     def choose(self, accept: str) -> Media:
         """Return the first acceptable type that is served. Raises `NotAcceptable`."""
         media = self._known.get(accept)
         if media is None:
-            media = _choose(accept)
+            media = _choose(accept, self._cbor)
             if len(self._known) < _REMEMBERED:
                 self._known[accept] = media
         return media
 
 
-def _choose(accept: str) -> Media:
+def _choose(accept: str, cbor: bool = False) -> Media:
     if not accept:
         return JSON
     clauses = accept.split(",")
@@ -78,15 +81,17 @@ def _choose(accept: str) -> Media:
         if parts[0] in ("application/yaml", "text/yaml", "application/x-yaml"):
             return Media("application/yaml", transform)
         if parts[0] == PROTOBUF and transform != "Table":
-            return Media(PROTOBUF, transform, _besides(clauses[index + 1 :]))
-    raise not_acceptable(SUPPORTED)
+            return Media(PROTOBUF, transform, _besides(clauses[index + 1 :], cbor))
+        if cbor and parts[0] in (CBOR, CBOR_SEQUENCE):
+            return Media(CBOR, transform)
+    raise not_acceptable((*SUPPORTED, CBOR) if cbor else SUPPORTED)
 
 
-def _besides(clauses: Sequence[str]) -> Media | None:
+def _besides(clauses: Sequence[str], cbor: bool) -> Media | None:
     """Return the first other encoding than protobuf among the clauses that follow."""
     rest = [clause for clause in clauses if clause.split(";")[0].strip() != PROTOBUF]
     try:
-        return _choose(",".join(rest)) if rest else None
+        return _choose(",".join(rest), cbor) if rest else None
     except NotAcceptable:
         return None
 
@@ -102,6 +107,9 @@ def body_response(status: int, body: bytes, media: Media = JSON, warnings: Seque
     if media.encoding == PROTOBUF:
         body = body if body.startswith(PREFIX) else _to_protobuf(body)
         headers = PROTOBUF_HEADERS if body.startswith(PREFIX) else JSON_HEADERS
+    elif media.encoding == CBOR:
+        headers = CBOR_HEADERS
+        body = body if body.startswith(SELF_DESCRIBED) else encode_json(body)
     elif media.encoding == "application/yaml":
         headers = YAML_HEADERS
         body = encode_yaml(orjson.loads(body))

@@ -14,9 +14,11 @@ from kubern.api.apply import managers as held_by
 from kubern.api.apply.fieldset import Fields, difference, union
 from kubern.api.apply.managers import APPLY, FIRST, UPDATE, Conflicting, Held, Managers
 from kubern.api.apply.shapes import MISSING, MapShape, Unfit, emptied
+from kubern.api.codec.cbor import APPLY_CBOR
 from kubern.api.codec.json_body import BodyError
 from kubern.api.resource import Resource
 from kubern.api.schema import WrongType
+from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
 from kubern.apiserver.conversion import to_stored
@@ -39,7 +41,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 def read_configuration(call: Call, options: WriteOptions) -> Obj:
     """Return the configuration in the body. Raises `BadRequest`."""
     try:
-        parsed, duplicates = codec.decode_any(call.request.body, "application/yaml", call.resource.kind)
+        parsed, duplicates = codec.decode_any(call.request.body, _encoding(call), call.resource.kind)
     except (BodyError, BadRequest) as error:
         raise BadRequest(f"error decoding YAML: {error}") from error
     if not isinstance(parsed, dict):
@@ -47,6 +49,11 @@ def read_configuration(call: Call, options: WriteOptions) -> Obj:
     if duplicates and options.field_validation == "Strict":
         raise BadRequest(f"error strict decoding YAML: {duplicates[0]}")
     return parsed
+
+
+def _encoding(call: Call) -> str:
+    media = media_type(call.request)
+    return media if media == APPLY_CBOR else "application/yaml"
 
 
 async def apply(

@@ -121,6 +121,24 @@ def parse_runtime_config(text: str) -> dict[str, bool]:
     return result
 
 
+FEATURE_GATES = frozenset(("CBORServingAndStorage",))
+"""The features that can be switched; everything else is on or off as upstream has it by default."""
+
+
+def parse_feature_gates(text: str) -> dict[str, bool]:
+    """Read `CBORServingAndStorage=true`. Raises `ValueError` for a feature that cannot be switched."""
+    result = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        if name not in FEATURE_GATES:
+            known = ", ".join(sorted(FEATURE_GATES))
+            raise ValueError(f"--feature-gates: unrecognized feature gate: {name}; known are {known}")
+        if value not in ("true", "false"):
+            raise ValueError(f"--feature-gates: invalid value of {name}: {value!r}, must be true or false")
+        result[name] = value == "true"
+    return result
+
+
 def parse_claims(pairs: Iterable[str]) -> dict[str, str]:
     """Read `key=value` pairs. Raises `ValueError`."""
     claims = {}

@@ -58,6 +58,13 @@ class Config:
     request_timeout: float = 60.0
     """Seconds that a request may take unless it is long-running."""
 
+    feature_gates: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def cbor(self) -> bool:
+        """Whether clients may speak CBOR; alpha in v1.36, and off."""
+        return self.feature_gates.get("CBORServingAndStorage", False)
+
     @property
     def audiences(self) -> tuple[str, ...]:
         """The audiences that a token must be for; the issuer when none are set."""

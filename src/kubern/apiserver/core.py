@@ -62,7 +62,7 @@ class Core:
         self.freshness = Freshness(store, self.feed, clock) if store.shared else None
         self.reservations = Reservations()
         self.schemas = Schemas()
-        self.negotiator = Negotiator()
+        self.negotiator = Negotiator(config.cbor)
         self.forms: dict[tuple[str, str, str], Form] = {}
         self.authorizer: Authorizer = allow_all
         self.security: Security

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kubern.api.codec.cbor import APPLY_CBOR
 from kubern.api.schema import Type
 from kubern.api.schema.patch import apply_json_patch, apply_merge_patch, apply_strategic
 from kubern.apiserver.body import load_json
@@ -17,6 +18,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+APPLIES = (APPLY_PATCH, APPLY_CBOR)
 ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 MOST_OPERATIONS = 10_000
 

@@ -10,6 +10,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from kubern.api.codec import ACCEPTED, unsupported
 from kubern.api.resource import Resource
 from kubern.apiserver.aggregation.forwarding import forward
 from kubern.apiserver.aggregation.remote import group_version_of
@@ -130,6 +131,12 @@ class Pipeline:
                 return text_response(404, "404 page not found\n")
             raise NotFound("the server could not find the requested resource")
         _check_shape(resource, info)
+        if (
+            request.body
+            and not self._core.config.cbor
+            and request.headers.get("content-type", "").partition(";")[0].endswith("cbor")
+        ):
+            raise unsupported(ACCEPTED)
         call = Call(request, info, user, resource)
         freshness = self._core.freshness
         if freshness is not None and _asks_for_now(self._core, call):

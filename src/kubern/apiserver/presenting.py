@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubern.api.codec import PROTOBUF, protobuf
+from kubern.api.codec.cbor import CBOR
 from kubern.apiserver.answers import SUPPORTED, Media, body_response, not_acceptable, object_response
 from kubern.apiserver.call import Call
+from kubern.apiserver.cbor_form import CborForm
 from kubern.apiserver.conversion import same, to_served
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
@@ -35,6 +37,8 @@ def form_of(core: Core, call: Call, media: Media) -> Form:
     """Return the form that `media` and the version in the path ask for."""
     if media.encoding == PROTOBUF:
         return ProtobufForm(_json_form(core, call, media))
+    if media.encoding == CBOR:
+        return CborForm(_json_form(core, call, media))
     return _json_form(core, call, media)
 
 

@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 
-from kubern.api.codec import encode_watch_event
+from kubern.api.codec import cbor, encode_watch_event
 from kubern.api.codec.protobuf import PREFIX
 from kubern.apiserver.cache import Change, Match
 from kubern.apiserver.counts import Events
@@ -26,6 +26,8 @@ def event_line(kind: str, obj: bytes) -> bytes:
     """Return one line of a watch stream; one frame for an object in protobuf."""
     if obj.startswith(PREFIX):
         return encode_watch_event(kind, obj)
+    if obj.startswith(cbor.SELF_DESCRIBED):
+        return cbor.encode_watch_event(kind, obj)
     return b'{"type":"%b","object":%b}\n' % (kind.encode(), obj)
 
 

@@ -13,6 +13,8 @@ import orjson
 import yaml
 
 from kubern.api import field
+from kubern.api.codec.cbor import APPLY_CBOR, CBOR, CborError
+from kubern.api.codec.cbor import decode as decode_cbor
 from kubern.api.codec.json_body import BodyError, duplicate_fields, parse_json
 from kubern.api.codec.protobuf import PROTOBUF, UnreadableObject, protobuf
 from kubern.api.codec.protobuf_wire import ProtobufError
@@ -64,10 +66,12 @@ def decode_any(body: bytes, content_type: str, kind: str) -> tuple[Any, list[str
             return parsed, ["yaml: unmarshal errors:\n  " + "\n  ".join(doubled)] if doubled else []
         if media == PROTOBUF:
             return protobuf().decode(body), []
+        if media in (CBOR, APPLY_CBOR):
+            return decode_cbor(body), []
     except UnreadableObject as error:
         said = f'{error.kind} in version "{error.version}" cannot be handled as a {kind}: {error}'
         raise BadRequest(said) from error
-    except (BodyError, ProtobufError) as error:
+    except (BodyError, ProtobufError, CborError) as error:
         raise _unrecognized(kind, body, str(error)) from error
     raise unsupported(ACCEPTED)
 

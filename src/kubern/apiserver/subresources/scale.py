@@ -18,7 +18,7 @@ from kubern.apiserver.checking import invalid
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
 from kubern.apiserver.options import WriteOptions, write_options
-from kubern.apiserver.patching import APPLY_PATCH, parse_patch
+from kubern.apiserver.patching import APPLIES, parse_patch
 from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict
 from kubern.apiserver.strategy import Strategy, View, main_strategy
@@ -41,7 +41,7 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
 
 async def _write(core: Core, call: Call) -> Answer:
     resource, paths = call.resource, _paths(call.resource)
-    applies = call.request.method == "PATCH" and media_type(call.request) == APPLY_PATCH
+    applies = call.request.method == "PATCH" and media_type(call.request) in APPLIES
     options = write_options(call.info, "UpdateOptions", applies)
     if applies:
         return await _apply(core, call, options)

@@ -15,7 +15,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import settle
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
-from kubern.apiserver.patching import APPLY_PATCH, parse_patch
+from kubern.apiserver.patching import APPLIES, parse_patch
 from kubern.apiserver.strategy import Strategy, main_strategy
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.writing import replace
@@ -32,9 +32,9 @@ async def serve(core: Core, call: Call) -> Answer:
 async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     """Apply the patch to what `strategy` lets this path touch."""
     media = media_type(call.request)
-    options = write_options(call.info, "PatchOptions", media == APPLY_PATCH)
+    options = write_options(call.info, "PatchOptions", media in APPLIES)
     warnings: list[str] = []
-    if media == APPLY_PATCH:
+    if media in APPLIES:
         written = await apply(core, call, read_configuration(call, options), strategy, options, warnings)
         return await written.response(core, call, list(dict.fromkeys(warnings)))
     type = None if call.resource.structural else core.schemas[call.resource.schema].type

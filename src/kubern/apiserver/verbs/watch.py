@@ -8,6 +8,8 @@ from collections.abc import Awaitable
 import orjson
 
 from kubern.api.codec import PROTOBUF, protobuf
+from kubern.api.codec.cbor import CBOR, CBOR_SEQUENCE
+from kubern.api.codec.cbor import encode as encode_cbor
 from kubern.apiserver.answers import Media
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
@@ -19,12 +21,14 @@ from kubern.apiserver.selection import matcher
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.watching import Group, Watcher, event_line
 from kubern.base.errors import StatusError
+from kubern.base.json import Obj
 from kubern.http.contract import Answer, Response, Stream, StreamWriter, frame_chunk
 
 SHORTEST, LONGEST = 1800.0, 3600.0
 """Upstream ends a watch without timeoutSeconds after a random time between these, so that reconnections spread out."""
 HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
 PROTOBUF_HEADERS = (("content-type", f"{PROTOBUF};stream=watch"), ("cache-control", "no-cache, private"))
+CBOR_HEADERS = (("content-type", CBOR_SEQUENCE), ("cache-control", "no-cache, private"))
 TABLE_HEADERS = (
     ("content-type", "application/json;as=Table;g=meta.k8s.io;v=v1"),
     ("cache-control", "no-cache, private"),
@@ -48,6 +52,8 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
 def _headers(media: Media) -> tuple[tuple[str, str], ...]:
     if media.encoding == PROTOBUF:
         return PROTOBUF_HEADERS
+    if media.encoding == CBOR:
+        return CBOR_HEADERS
     return TABLE_HEADERS if media.transform == "Table" else HEADERS
 
 
@@ -70,6 +76,12 @@ def _converted(core: Core, call: Call, options: ListOptions, media: Media, form:
             converting.stop()
 
     return Stream(200, _headers(media), start, stop)
+
+
+def _encoded(obj: Obj, media: Media) -> bytes:
+    if media.encoding == PROTOBUF:
+        return protobuf().encode(obj)
+    return encode_cbor(obj) if media.encoding == CBOR else orjson.dumps(obj)
 
 
 class _Streaming:
@@ -122,8 +134,7 @@ class _Streaming:
         """Serve a watch from before what the cache remembers."""
 
         def failed(error: StatusError) -> None:
-            encode = protobuf().encode if self._media.encoding == PROTOBUF else orjson.dumps
-            writer.write(event_line("ERROR", encode(error.status())))
+            writer.write(event_line("ERROR", _encoded(error.status(), self._media)))
             writer.close()
 
         group = Group(self._form, self._match)

@@ -90,6 +90,7 @@ def run(
     disable_admission_plugins: Annotated[
         str, typer.Option(help="Admission plug-ins to leave out, comma-separated.")
     ] = "",
+    feature_gates: Annotated[str, typer.Option(help="Name=true|false,…: features to switch on or off.")] = "",
     audit_policy_file: Annotated[
         Path | None, typer.Option(help="Policy of the audit log: what is written of which requests.")
     ] = None,
@@ -123,6 +124,7 @@ def run(
         Listen,
         parse_claims,
         parse_duration,
+        parse_feature_gates,
         parse_port_range,
         parse_runtime_config,
         run_apiserver,
@@ -179,6 +181,7 @@ def run(
             kubelet_client_certificate=kubelet_client_certificate,
             kubelet_client_key=kubelet_client_key,
             kubelet_certificate_authority=kubelet_certificate_authority,
+            feature_gates=parse_feature_gates(feature_gates),
             audit_policy_file=audit_policy_file,
             audit_log_path=audit_log_path,
             audit_log_maxage=audit_log_maxage,
