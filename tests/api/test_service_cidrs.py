@@ -128,7 +128,7 @@ def test_a_restart_finds_what_is_taken(small):
     assert api("GET", f"{NET}/ipaddresses/{address}").code == 200
 
 
-async def test_two_servers_on_one_store_give_no_address_out_twice(tmp_path):
+async def test_two_servers_on_one_store_give_no_address_or_port_out_twice(tmp_path):
     from kubern.api.resources import load
     from kubern.apiserver.config import Config
     from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
@@ -142,7 +142,11 @@ async def test_two_servers_on_one_store_give_no_address_out_twice(tmp_path):
 
     clock = SystemClock()
     store = await EmbeddedStore.open(tmp_path / "store", clock=clock)
-    config = Config(authorization_mode=("AlwaysAllow",), service_cluster_ip_range="10.202.0.0/27")
+    config = Config(
+        authorization_mode=("AlwaysAllow",),
+        service_cluster_ip_range="10.202.0.0/27",
+        service_node_port_range=(30000, 30028),
+    )
     servers = [ApiServer(store, load(), config, clock) for _ in range(2)]
     peer = Peer(user=User("admin", (MASTERS, AUTHENTICATED)), memo={})
     try:
@@ -152,12 +156,15 @@ async def test_two_servers_on_one_store_give_no_address_out_twice(tmp_path):
             clients.append(ApiClient(InProcessTransport(server.handler, peer)))
 
         async def make(number):
-            body = {"metadata": {"name": f"s{number}"}, "spec": {"ports": [{"port": 80}]}}
+            body = {"metadata": {"name": f"s{number}"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
             made = await clients[number % 2].create(GVR("", "v1", "services"), body, "default")
-            return made["spec"]["clusterIP"]
+            return made["spec"]["clusterIP"], made["spec"]["ports"][0]["nodePort"]
 
         given = await asyncio.gather(*(make(number) for number in range(29)))
-        assert len(set(given)) == 29
+        assert len({address for address, _ in given}) == len({port for _, port in given}) == 29
+        # what one has freed the other can give out again
+        await clients[0].delete(GVR("", "v1", "services"), "s1", "default")
+        assert await make(31) == given[1]
     finally:
         for server in servers:
             await server.close()

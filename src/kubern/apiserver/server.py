@@ -17,8 +17,9 @@ from kubern.apiserver.admission_chain import Admission, AdmissionChain
 from kubern.apiserver.aggregation.aggregation import Aggregation
 from kubern.apiserver.aggregation.authentication_config import publish_authentication
 from kubern.apiserver.allocation.ledger import GROUP, PLURAL, AddressLedger
+from kubern.apiserver.allocation.port_ledger import PortLedger
 from kubern.apiserver.allocation.ranges import AddressRanges
-from kubern.apiserver.allocation.services import ServiceTaker
+from kubern.apiserver.allocation.services import ServiceTaker, ports_of
 from kubern.apiserver.answers import object_response
 from kubern.apiserver.audit.auditing import audited
 from kubern.apiserver.bootstrap import bootstrap
@@ -67,6 +68,8 @@ class ApiServer:
         self._services = ServiceTaker(ranges, config.service_node_port_range, self.core.rng)
         self._ledger = AddressLedger(self.core, ranges) if (GROUP, "v1", PLURAL) in self.core.resources else None
         self._services.ledger = self._ledger
+        self._node_ports = PortLedger(store, self._services.ports, self._used_node_ports, clock)
+        self._services.port_ledger = self._node_ports
         self._custom = CustomResources(self.core)
         self._aggregation = Aggregation(self.core)
         self.routes = Routes()
@@ -95,6 +98,7 @@ class ApiServer:
         """Fill the watch caches and create what every cluster has."""
         await self.core.feed.start()
         self._take_addresses()
+        await self._node_ports.mend()
         await bootstrap(self.core)
         await publish_authentication(self.core)
         await self._custom.settle()
@@ -102,6 +106,7 @@ class ApiServer:
         await self.core.security.legacy_tokens.start()
         loop = asyncio.get_running_loop()
         self._tasks.append(loop.create_task(self.core.security.legacy_tokens.run(), name="use of legacy tokens"))
+        self._tasks.append(loop.create_task(self._node_ports.run(), name="node ports"))
         if self._ledger:
             self._tasks.append(loop.create_task(self._ledger.run(), name="addresses of services"))
         self._tasks.append(loop.create_task(self._send_bookmarks(), name="bookmarks"))
@@ -125,6 +130,11 @@ class ApiServer:
         taker = self._services
         taker.load(entry.obj() for entry in self.core.storage_of("services").cache.entries.values())
         self.core.reservations.add("services", taker)
+
+    def _used_node_ports(self) -> Iterable[int]:
+        for entry in self.core.storage_of("services").cache.entries.values():
+            if b'odePort":' in entry.item:
+                yield from ports_of(entry.obj())
 
     async def close(self) -> None:
         """End every watch and let go of the store."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from collections.abc import Iterable
 
 TRIES = 16
 """Random draws before the search walks through the range."""
@@ -51,6 +52,11 @@ class Allocator:
     def give_back(self, value: int) -> None:
         """Free a value."""
         self._taken.discard(value)
+
+    def replace(self, values: Iterable[int]) -> None:
+        """Let exactly these values be taken."""
+        self._taken.clear()
+        self._taken.update(values)
 
     def _find(self, low: int, high: int) -> int | None:
         if high < low:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from kubern.apiserver.allocation.addresses import Full, port_allocator
@@ -32,36 +32,54 @@ class Ledger(Protocol):
         ...
 
 
+class Ports(Protocol):
+    """Where node ports are written down."""
+
+    async def claim(self, port: int) -> bool:
+        """Write down that a port is taken; False when it is already."""
+        ...
+
+    async def release(self, ports: Iterable[int]) -> None:
+        """Strike ports out."""
+        ...
+
+    async def refresh(self) -> None:
+        """Let memory be what is written down: others may have released ports."""
+        ...
+
+
 class ServiceTaker(Taker):
-    """Holds the cluster's Service addresses and node ports. Without a ledger, nobody else may."""
+    """Holds the cluster's Service addresses and node ports. Without ledgers, nobody else may."""
 
     def __init__(self, ranges: AddressRanges, ports: tuple[int, int], rng: random.Random) -> None:
         self._ranges = ranges
-        self._ports = port_allocator(ports[0], ports[1], rng)
+        self.ports = port_allocator(ports[0], ports[1], rng)
         self.ledger: Ledger | None = None
+        self.port_ledger: Ports | None = None
 
     def load(self, services: Iterable[Obj]) -> None:
         """Take what the stored Services hold."""
         for service in services:
             for address in addresses_of(service):
                 self._ranges.take(address)
-            for port in _ports(service):
-                self._ports.take(port)
+            for port in ports_of(service):
+                self.ports.take(port)
 
     async def take(self, new: Obj, old: Obj | None, dry_run: bool = False) -> Undo:
         """Fill in clusterIP, clusterIPs, ipFamilies and nodePorts. Raises `Invalid`, `InternalError` when the range is full."""
-        undo: list[Callable[[], None]] = []
         claimed: list[str] = []
+        ports: list[int] = []
 
         async def give_back() -> None:
-            _run(undo)
+            await self._free_ports(ports, None if dry_run else self.port_ledger)
+            ports.clear()
             for address in claimed:
                 await self._free(address, new)
             claimed.clear()
 
         try:
             await self._take_address(new, old, claimed, None if dry_run else self.ledger)
-            self._take_ports(new, old, undo)
+            await self._take_ports(new, old, ports, None if dry_run else self.port_ledger)
         except BaseException:
             await give_back()
             raise
@@ -71,8 +89,13 @@ class ServiceTaker(Taker):
         """Free what `held` has and `kept` does not."""
         for address in set(addresses_of(held)) - set(addresses_of(kept) if kept else ()):
             await self._free(address, held)
-        for port in set(_ports(held)) - set(_ports(kept) if kept else ()):
-            self._ports.give_back(port)
+        await self._free_ports(set(ports_of(held)) - set(ports_of(kept) if kept else ()), self.port_ledger)
+
+    async def _free_ports(self, ports: Collection[int], ledger: Ports | None) -> None:
+        if ports and ledger is not None:
+            await ledger.release(ports)
+        for port in ports:
+            self.ports.give_back(port)
 
     async def _free(self, address: str, service: Obj) -> None:
         """Free an address; one that was written down is free when that is struck out."""
@@ -139,9 +162,9 @@ class ServiceTaker(Taker):
             raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
         return str(address)
 
-    def _take_ports(self, new: Obj, old: Obj | None, undo: list[Callable[[], None]]) -> None:
+    async def _take_ports(self, new: Obj, old: Obj | None, taken: list[int], ledger: Ports | None) -> None:
         spec = new["spec"]
-        held = set(_ports(old)) if old else set()
+        held = set(ports_of(old)) if old else set()
         if spec.get("type") not in WITH_PORTS:
             for port in spec.get("ports") or ():
                 port.pop("nodePort", None)
@@ -156,38 +179,67 @@ class ServiceTaker(Taker):
             if asked and mine.get(asked, protocol) != protocol:
                 pass  # the same number for another protocol of this Service
             elif asked and asked not in held:
-                self._specific_port(new, index, asked, undo)
+                await self._specific_port(new, index, asked, ledger)
+                taken.append(asked)
             elif not asked and automatic:
-                asked = self._any_port(undo)
+                asked = await self._any_port(ledger)
+                taken.append(asked)
             if asked:
                 port["nodePort"] = asked
                 mine[asked] = protocol
         if spec.get("externalTrafficPolicy") == "Local" and spec["type"] == "LoadBalancer":
-            spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or self._any_port(undo)
+            await self._take_health_port(spec, held, taken, ledger)
 
-    def _any_port(self, undo: list[Callable[[], None]]) -> int:
+    async def _take_health_port(self, spec: Obj, held: set[int], taken: list[int], ledger: Ports | None) -> None:
+        asked = spec.get("healthCheckNodePort") or 0
+        if asked in held:
+            return
+        if not asked:
+            asked = spec["healthCheckNodePort"] = await self._any_port(ledger)
+        elif not (self.ports.take(asked) or ledger is not None) or not await self._port_claimed(ledger, asked):
+            why = f"failed to allocate requested HealthCheck NodePort {asked}: provided port is already allocated"
+            raise InternalError(f"Internal error occurred: {why}")
+        taken.append(asked)
+
+    async def _any_port(self, ledger: Ports | None) -> int:
+        fresh = ledger is None
+        while True:
+            try:
+                value = self.ports.take_next()
+            except Full as error:
+                if fresh or ledger is None:
+                    text = "Internal error occurred: failed to allocate a nodePort: range is full"
+                    raise InternalError(text) from error
+                await ledger.refresh()
+                fresh = True
+                continue
+            if await self._port_claimed(ledger, value):
+                return value
+
+    async def _port_claimed(self, ledger: Ports | None, port: int) -> bool:
         try:
-            value = self._ports.take_next()
-        except Full as error:
-            raise InternalError("Internal error occurred: failed to allocate a nodePort: range is full") from error
-        undo.append(lambda: self._ports.give_back(value))
-        return value
+            return ledger is None or await ledger.claim(port)
+        except BaseException:
+            self.ports.give_back(port)
+            raise
 
-    def _specific_port(self, service: Obj, index: int, asked: int, undo: list[Callable[[], None]]) -> None:
+    async def _specific_port(self, service: Obj, index: int, asked: int, ledger: Ports | None) -> None:
         field = f"spec.ports[{index}].nodePort"
-        if not self._ports.contains(asked):
+        if not self.ports.contains(asked):
             text = (
                 f"Invalid value: {asked}: provided port is not in the valid range. "
-                f"The range of valid ports is {self._ports.first}-{self._ports.last}"
+                f"The range of valid ports is {self.ports.first}-{self.ports.last}"
             )
             raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
-        if not self._ports.take(asked):
+        free = self.ports.take(asked)
+        # memory is only a hint where there is a ledger: another server may have freed the port
+        if not (free or ledger is not None) or not await self._port_claimed(ledger, asked):
             text = f"Invalid value: {asked}: provided port is already allocated"
             raise _invalid(service, [Cause("FieldValueInvalid", text, field)])
-        undo.append(lambda: self._ports.give_back(asked))
 
 
-def _ports(service: Obj) -> list[int]:
+def ports_of(service: Obj) -> list[int]:
+    """Return the node ports of a Service."""
     spec = service.get("spec") or {}
     found = [port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")]
     return [*found, spec["healthCheckNodePort"]] if spec.get("healthCheckNodePort") else found
@@ -203,8 +255,3 @@ def _invalid(service: Obj, causes: list[Cause]) -> Invalid:
     name = service["metadata"].get("name", "")
     text = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
     return Invalid(f'Service "{name}" is invalid: {text}', kind="Service", name=name, causes=causes)
-
-
-def _run(undo: list[Callable[[], None]]) -> None:
-    while undo:
-        undo.pop()()
