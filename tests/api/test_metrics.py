@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 
 import pytest
@@ -86,10 +89,6 @@ def test_what_was_asked_is_counted(own: Api) -> None:
 
 def test_wrong_credentials_and_refusals_are_counted(own: Api) -> None:
     assert own("GET", PATH).code == 200
-    import ssl
-    import urllib.error
-    import urllib.request
-
     tls = ssl.create_default_context(cafile=str(own.ca))
     for token, code in (("wrong", 401), (None, 403)):
         headers = {"authorization": f"Bearer {token}"} if token else {}

@@ -55,6 +55,8 @@ class Config:
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
     """The sum of the two is what priority and fairness divides among its levels."""
+    profiling: bool = True
+    """Whether /debug/pprof/ is served."""
     request_timeout: float = 60.0
     """Seconds that a request may take unless it is long-running."""
 

@@ -26,6 +26,7 @@ from kubern.apiserver.bootstrap import bootstrap
 from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
 from kubern.apiserver.customresources import CustomResources
+from kubern.apiserver.debugging import Debugging
 from kubern.apiserver.discovery import Discovery
 from kubern.apiserver.edge import Edge
 from kubern.apiserver.flow.keeping import Keeping
@@ -39,6 +40,7 @@ from kubern.apiserver.review import reviewers
 from kubern.apiserver.security import secure
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
+from kubern.apiserver.zpages import ZPages
 from kubern.base.clock import Clock
 from kubern.base.scan import scan
 from kubern.http.contract import Handler
@@ -90,6 +92,9 @@ class ApiServer:
         self._flow_objects = Keeping(self.core) if limits.flow else None
         meters = Meters(self.core, limits.flow)
         meters.install(self.routes)
+        ZPages(self.core, self.routes).install()
+        if config.profiling:
+            Debugging(self.core).install(self.routes)
         edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
         self.handler: Handler = audited(edge.handle, config, clock)
         self._tasks: list[asyncio.Task[None]] = []

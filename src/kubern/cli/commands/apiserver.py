@@ -115,6 +115,7 @@ def run(
         int, typer.Option(help="Changing requests at one time; 0: no limit. With priority and fairness: the sum.")
     ] = 200,
     request_timeout: Annotated[str, typer.Option(help="How long a request may take, e.g. 1m0s.")] = "1m0s",
+    profiling: Annotated[bool, typer.Option(help="Serve /debug/pprof/ to those who are authorized for it.")] = True,
 ) -> None:
     """Serve the Kubernetes API over HTTPS."""
     from kubern.apiserver.authn.oidc import OidcSettings
@@ -194,6 +195,7 @@ def run(
             max_requests_inflight=max_requests_inflight,
             max_mutating_requests_inflight=max_mutating_requests_inflight,
             request_timeout=float(parse_duration(request_timeout)),
+            profiling=profiling,
             disable_admission_plugins=frozenset(filter(None, disable_admission_plugins.split(","))),
         )
         run_apiserver(config, Listen(bind_address, tls_cert_file, tls_private_key_file, data_dir, etcd))
