@@ -30,6 +30,7 @@ DRY = (
     "apiregistration.k8s.io",
     "resourcequotas",
     "limitranges",
+    "servicecidrs",
 )
 CONNECTING = ("proxy", "exec", "attach", "portforward", "log")
 APPLY = "application/apply-patch+yaml"
@@ -288,7 +289,7 @@ def readings(resources: list[tuple[str, dict[str, Any]]], examples: int) -> Iter
                 key = chance.choice(PARAMETERS)
                 query[key] = chance.choice(VALUES) if chance.random() < 0.6 else str(chance.choice(ODD))[:3000]
             yield Request("GET", f"{prefix}{middle}/{resource['name']}?{urlencode(query)}")
-        if "delete" in resource["verbs"] and resource["name"] != "namespaces":
+        if "delete" in resource["verbs"] and resource["name"] not in ("namespaces", "servicecidrs"):
             body = {chance.choice(DELETE_OPTIONS): chance.choice(ODD)}
             yield Request("DELETE", f"{prefix}{middle}/{resource['name']}/{chance.choice(NAMES)}", _dumps(body))
 

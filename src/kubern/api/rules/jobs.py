@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.api.podspec.validation import validate_pod_template
-from kubern.api.rules.checks import domain_path, not_negative, one_of
+from kubern.api.rules.checks import domain_path, named, not_negative, one_of
 from kubern.api.rules.values import at
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -63,6 +63,9 @@ def _check_indexed(spec: Obj, path: str) -> list[Cause]:
     if parallelism is not None and parallelism > _MAX_INDEXED_PARALLELISM:
         message = f"must be less than or equal to {_MAX_INDEXED_PARALLELISM} when completion mode is Indexed"
         causes.append(field.invalid(f"{path}.parallelism", parallelism, message))
+    most, failed = spec.get("completions"), spec.get("maxFailedIndexes")
+    if most is not None and failed is not None and failed > most:
+        causes.append(field.invalid(f"{path}.maxFailedIndexes", failed, "must be less than or equal to completions"))
     return causes
 
 
@@ -102,6 +105,7 @@ def _check_rule(rule: Obj, spec: Obj, containers: set[str], path: str) -> list[C
         causes += _check_exit_codes(codes, containers, f"{path}.onExitCodes")
     for i, condition in enumerate(conditions or ()):
         here = f"{path}.onPodConditions[{i}]."
+        causes += named(condition.get("type") or "", f"{here}type", names.qualified_name)
         causes += one_of(condition, "status", here, ("False", "True", "Unknown"))
     if codes is not None and conditions:
         causes.append(
@@ -148,4 +152,47 @@ def _check_success_policy(spec: Obj, path: str) -> list[Cause]:
         if rule.get("succeededCount") is None and rule.get("succeededIndexes") is None:
             causes.append(field.required(here, "at least one of succeededCount or succeededIndexes must be specified"))
         causes += not_negative(rule, "succeededCount", f"{here}.")
+        causes += _check_succeeded(rule, spec.get("completions") or 0, here)
     return causes
+
+
+def _check_succeeded(rule: Obj, completions: int, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    count, indexes, total = rule.get("succeededCount"), rule.get("succeededIndexes"), None
+    if indexes is not None:
+        try:
+            total = _indexes(indexes, completions)
+        except ValueError as error:
+            causes.append(
+                field.invalid(f"{path}.succeededIndexes", indexes, f"error parsing succeededIndexes: {error}")
+            )
+    for most, what in (
+        (completions, "the number of specified completions"),
+        (total, "the number of indexes in the specified succeededIndexes field"),
+    ):
+        if count is not None and most is not None and count > most:
+            message = f"must be less than or equal to {most} ({what})"
+            causes.append(field.invalid(f"{path}.succeededCount", count, message))
+    return causes
+
+
+def _indexes(text: str, completions: int) -> int:
+    """Return how many indexes `0,2-4` names, which rise and are below `completions`. Raises `ValueError`."""
+    total, last = 0, -1
+    for fragment in text.split(",") if text else ():
+        ends = fragment.split("-")
+        if len(ends) > 2:
+            raise ValueError(
+                f"the fragment {field.quote(fragment)} violates the requirement that an index interval can have at most "
+                "two parts separated by '-'"
+            )
+        for end in ends:
+            if not (end.isascii() and end.isdigit()):
+                raise ValueError(f"cannot convert string to integer for index: {field.quote(end)}")
+            if int(end) >= completions:
+                raise ValueError(f"too large index: {field.quote(end)}")
+            if int(end) <= last:
+                raise ValueError(f"non-increasing order, previous: {last}, current: {int(end)}")
+            last = int(end)
+        total += int(ends[-1]) - int(ends[0]) + 1
+    return total

@@ -102,7 +102,28 @@ def _check_source(kind: str, source: Obj, path: str) -> list[Cause]:
         causes.append(field.required(f"{path}.metric.name", "must specify a metric name"))
     if kind == "Object":
         causes += _check_reference(part(source, "describedObject"), f"{path}.describedObject")
-    return causes + _check_target(part(source, "target"), f"{path}.target")
+    target = part(source, "target")
+    return causes + _check_target(target, f"{path}.target") + _check_given(kind, target, f"{path}.target")
+
+
+def _check_given(kind: str, target: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with which values a target has: each kind of source takes some, and one at a time."""
+    value, average, percent = (target.get(name) is not None for name in ("value", "averageValue", "averageUtilization"))
+    if kind == "Pods":
+        positive = average and parse(target["averageValue"]) > parse("0")
+        message = "must specify a positive target averageValue"
+        return [] if positive else [field.required(f"{path}.averageValue", message)]
+    if kind in ("Resource", "ContainerResource"):
+        if not percent and not average:
+            message = "must set either a target raw value or a target utilization"
+            return [field.required(f"{path}.averageUtilization", message)]
+        both = "may not set both a target raw value and a target utilization"
+        return [field.forbidden(f"{path}.averageValue", both)] if percent and average else []
+    if not value and not average:
+        words = "target value for metric or a per-pod target" if kind == "External" else "target value or averageValue"
+        return [field.required(f"{path}.averageValue", f"must set either a {words}")]
+    both = "may not set both a target value for metric and a per-pod target"
+    return [field.forbidden(f"{path}.value", both)] if kind == "External" and value and average else []
 
 
 def _check_target(target: Obj, path: str) -> list[Cause]:
@@ -110,8 +131,6 @@ def _check_target(target: Obj, path: str) -> list[Cause]:
         return [field.required(f"{path}.type", "must specify a metric target type")]
     causes = one_of(target, "type", f"{path}.", tuple(_TARGETS))
     given = [name for name in _TARGETS.values() if target.get(name) is not None]
-    if not given:
-        return [*causes, field.required(path, "must set either a target raw value or a target utilization")]
     for name in given:
         causes += _check_positive(target[name], name == "averageUtilization", f"{path}.{name}")
     return causes

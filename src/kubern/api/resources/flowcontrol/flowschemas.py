@@ -15,6 +15,9 @@ _METHODS = ("ByNamespace", "ByUser")
 _SUBJECTS = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
 
 
+_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"]
+
+
 def default(obj: Obj) -> None:
     """Fill a FlowSchema: it matches among the middle ones."""
     fill_empty(section(obj, "spec"), matchingPrecedence=1000)
@@ -53,7 +56,44 @@ def _check_rule(rule: Obj, path: str) -> list[Cause]:
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         message = "at least one of resourceRules and nonResourceRules has to be non-empty"
         causes.append(field.required(path, message))
+    for kind in ("resourceRules", "nonResourceRules"):
+        for i, each in items(rule, kind):
+            causes += _check_verbs(each.get("verbs") or [], f"{path}.{kind}[{i}].verbs")
+    for i, each in items(rule, "nonResourceRules"):
+        causes += _check_urls(each.get("nonResourceURLs") or [], f"{path}.nonResourceRules[{i}].nonResourceURLs")
     return causes
+
+
+def _check_verbs(verbs: list[str], path: str) -> list[Cause]:
+    if not verbs:
+        return [field.required(path, "verbs must contain at least one value")]
+    if "*" in verbs:
+        message = "if '*' is present, must not specify other verbs"
+        return [field.invalid(path, verbs, message)] if len(verbs) > 1 else []
+    return [] if set(verbs) <= set(_VERBS) else [field.not_supported(path, verbs, _VERBS)]
+
+
+def _check_urls(urls: list[str], path: str) -> list[Cause]:
+    if not urls:
+        return [field.required(path, "nonResourceURLs must contain at least one value")]
+    if "*" in urls:
+        message = "if '*' is present, must not specify other non-resource URLs"
+        return [field.invalid(path, urls, message)] if len(urls) > 1 else []
+    return [field.invalid(f"{path}[{i}]", url, problem) for i, url in enumerate(urls) if (problem := _url_problem(url))]
+
+
+def _url_problem(url: str) -> str:
+    if not url:
+        return "must not be empty"
+    if not url.startswith("/"):
+        return "must start with slash"
+    if " " in url:
+        return "must not contain white-space"
+    if "//" in url:
+        return "must not contain double slash"
+    if url.count("*") > 1 or (url.count("*") == 1 and not url.endswith("/*")):
+        return "wildcard can only do suffix matching"
+    return ""
 
 
 def _missing(obj: Obj) -> str:

@@ -60,6 +60,9 @@ def _check_limited(limited: Obj, path: str) -> list[Cause]:
     for name in _QUEUING:
         if queuing is not None and (queuing.get(name) or 0) <= 0:
             causes.append(field.invalid(f"{here}.{name}", queuing.get(name) or 0, "must be positive"))
+    queues, hand = ((queuing or {}).get(name) or 0 for name in ("queues", "handSize"))
+    if hand > queues > 0:
+        causes.append(field.invalid(f"{here}.handSize", hand, f"should not be greater than queues ({queues})"))
     return causes
 
 
