@@ -115,3 +115,29 @@ def test_kubectl_top_shows_what_virtual_pods_are_said_to_use(cluster):
     assert top("nodes")[0][0] == "virtual-1"
     assert run(KUBECTL, "get", "apiservice", "v1beta1.metrics.k8s.io", "--no-headers").stdout.split()[2] == "True"
     run(KUBECTL, "delete", "pod", "-l", "app=top", "--wait=false")
+
+
+def test_an_autoscaler_follows_the_pods_cpu(cluster):
+    run, get = cluster[0].run, cluster[0].get
+    labels = {"app": "scaled"}
+    container = {"name": "app", "image": "x", "resources": {"requests": {"cpu": "100m"}}}
+    template = {
+        "metadata": {"labels": labels, "annotations": {"simulation.kubern/cpu": "300m"}},
+        "spec": {"containers": [container]},
+    }
+    deployment = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "scaled"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }  # fmt: skip
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(deployment))
+    run(KUBECTL, "autoscale", "deployment", "scaled", "--cpu-percent=100", "--min=1", "--max=3")
+    eventually(lambda: get("deployment", "scaled")["status"].get("readyReplicas") == 3, 90)
+    status = get("hpa", "scaled")["status"]
+    assert {c["type"]: c["status"] for c in status["conditions"]} | {"ScalingLimited": "True"} == {
+        "AbleToScale": "True", "ScalingActive": "True", "ScalingLimited": "True"
+    }  # fmt: skip
+    assert status["currentMetrics"][0]["resource"]["current"]["averageUtilization"] in range(280, 320)
+    events = get("events", "--field-selector=involvedObject.kind=HorizontalPodAutoscaler")["items"]
+    message = "New size: 3; reason: cpu resource utilization (percentage of request) above target"
+    assert message in [event["message"] for event in events if event["reason"] == "SuccessfulRescale"]
+    run(KUBECTL, "delete", "hpa,deployment", "scaled", "--wait=false")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -123,8 +124,9 @@ class ApiClient:
         await self._send("DELETE", gvr.path(namespace), _selectors(label_selector, ""), body=options)
 
     async def raw(self, path: str, *, accept: str = "") -> Any:
-        """GET any path and return its JSON: discovery, version."""
-        return await self._send("GET", path, accept=accept)
+        """GET any path, perhaps with a query, and return its JSON: discovery, version, metrics."""
+        target, _, query = path.partition("?")
+        return await self._send("GET", target, dict(parse_qsl(query)) or None, accept=accept)
 
     async def _send(
         self, method: str, path: str, query: dict[str, str] | None = None, *, body: Any = None, content_type: str = "",

@@ -122,5 +122,5 @@ class Client(Protocol):
         ...
 
     async def raw(self, path: str, *, accept: str = "") -> Any:
-        """GET any path and return its JSON: discovery, version."""
+        """GET any path, perhaps with a query, and return its JSON: discovery, version, metrics."""
         ...

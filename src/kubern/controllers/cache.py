@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kubern.base.json import Obj
 from kubern.client.contract import GVR
 from kubern.client.informer import IndexKeys, Informer, Key
+from kubern.controllers.autoscaling.model import Settings
 from kubern.controllers.certificates.authority import Authority
 from kubern.controllers.owners import controller_of
 
@@ -29,6 +30,8 @@ class Options(NamedTuple):
     legacy_token_clean_up_period: float = 365 * 24 * 3600.0
     authorities: Mapping[str, Authority] = {}
     """By the name of the signer of certificates that they are for; requests for other signers are left alone."""
+    autoscaling: Settings = Settings()
+    """The --horizontal-pod-autoscaler-* flags."""
 
 
 DEFAULTS = Options()

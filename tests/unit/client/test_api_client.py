@@ -61,3 +61,15 @@ async def test_errors_of_the_transport_reach_the_caller() -> None:
     transport.answers = [NotFound("no such thing")]
     with pytest.raises(NotFound):
         await ApiClient(transport).get(MAPS, "a", "ns")
+
+
+async def test_a_raw_path_may_have_a_query() -> None:
+    transport = Scripted()
+    transport.answers = [{}, {}]
+    client = ApiClient(transport)
+    await client.raw("/apis/g/v1/pods?labelSelector=a%3Db")
+    await client.raw("/version")
+    assert [(asked.path, asked.query) for asked in transport.asked] == [
+        ("/apis/g/v1/pods", {"labelSelector": "a=b"}),
+        ("/version", {}),
+    ]

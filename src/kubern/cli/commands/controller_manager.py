@@ -55,6 +55,21 @@ def run(
     ] = None,
     cluster_signing_legacy_unknown_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
     cluster_signing_duration: Annotated[str, typer.Option(help="The longest that a certificate lasts.")] = "8760h0m0s",
+    horizontal_pod_autoscaler_sync_period: Annotated[
+        str, typer.Option(help="How often the replicas of autoscaled targets are looked at.")
+    ] = "15s",
+    horizontal_pod_autoscaler_downscale_stabilization: Annotated[
+        str, typer.Option(help="How far back the highest recommendation counts before replicas are taken away.")
+    ] = "5m0s",
+    horizontal_pod_autoscaler_tolerance: Annotated[
+        float, typer.Option(help="How far usage may be from its target before anything is done.")
+    ] = 0.1,
+    horizontal_pod_autoscaler_cpu_initialization_period: Annotated[
+        str, typer.Option(help="How long after its start a pod's CPU may be left out.")
+    ] = "5m0s",
+    horizontal_pod_autoscaler_initial_readiness_delay: Annotated[
+        str, typer.Option(help="Changes of readiness this soon after a pod's start are its first readiness.")
+    ] = "30s",
     leader_elect: Annotated[
         bool, typer.Option(help="Work only while holding the Lease kube-controller-manager.")
     ] = True,
@@ -82,6 +97,7 @@ def run(
     from kubern.cli.election import lease_settings
     from kubern.cli.failure import failures_said
     from kubern.client.contract import Client
+    from kubern.controllers.autoscaling.model import Settings
     from kubern.controllers.cache import Options
     from kubern.controllers.certificates.files import read_authorities
     from kubern.controllers.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
@@ -111,6 +127,13 @@ def run(
                 "namespace": leader_elect_resource_namespace,
             },
         )
+        autoscaling = Settings(
+            float(parse_duration(horizontal_pod_autoscaler_sync_period)),
+            float(parse_duration(horizontal_pod_autoscaler_downscale_stabilization)),
+            horizontal_pod_autoscaler_tolerance,
+            float(parse_duration(horizontal_pod_autoscaler_cpu_initialization_period)),
+            float(parse_duration(horizontal_pod_autoscaler_initial_readiness_delay)),
+        )
         legacy_period = parse_duration(legacy_service_account_token_clean_up_period)
         key_file = service_account_private_key_file
         service_account_key = key_file.read_text() if key_file else ""
@@ -124,6 +147,7 @@ def run(
         authorities=authorities,
         service_account_key=service_account_key,
         legacy_token_clean_up_period=legacy_period,
+        autoscaling=autoscaling,
     )
     names = tuple(filter(None, controllers.split(",")))
 
