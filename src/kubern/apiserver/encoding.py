@@ -25,7 +25,7 @@ Fields = Callable[[Obj], Mapping[str, str]]
 class Entry:
     """One object at one revision: its item bytes and, made when first asked for, the values that selectors need."""
 
-    __slots__ = ("_fields", "_labels", "item", "key", "layout", "lease", "message", "revision")
+    __slots__ = ("item", "key", "known_fields", "known_labels", "layout", "lease", "message", "revision")
     readable = True
     stale = False
     """Whether the value would be sealed in another way if it were stored today."""
@@ -38,8 +38,8 @@ class Entry:
         self.lease = lease
         self.message: bytes | None = None
         """The object in protobuf, once somebody has asked for it."""
-        self._labels: Mapping[str, str] | None = None
-        self._fields: Mapping[str, str] | None = None
+        self.known_labels: Mapping[str, str] | None = None
+        self.known_fields: Mapping[str, str] | None = None
 
     @property
     def namespace(self) -> str:
@@ -64,26 +64,26 @@ class Entry:
     @property
     def labels(self) -> Mapping[str, str]:
         """The object's labels."""
-        if self._labels is None:
+        if self.known_labels is None:
             self._select()
-        return self._labels or {}
+        return self.known_labels or {}
 
     @property
     def fields(self) -> Mapping[str, str]:
         """The values that field selectors compare."""
-        if self._fields is None:
+        if self.known_fields is None:
             self._select()
-        return self._fields or {}
+        return self.known_fields or {}
 
     def _select(self) -> None:
         obj = orjson.loads(self.item)
         metadata = obj["metadata"]
-        self._labels = metadata.get("labels") or {}
+        self.known_labels = metadata.get("labels") or {}
         fields = dict(self.layout.fields(obj))
         fields["metadata.name"] = metadata.get("name", "")
         if self.layout.namespaced:
             fields["metadata.namespace"] = metadata.get("namespace", "")
-        self._fields = fields
+        self.known_fields = fields
 
     def at(self, revision: int) -> Entry:
         """Return the same content at another revision: what a deletion's event shows."""

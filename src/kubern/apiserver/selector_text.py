@@ -13,6 +13,20 @@ from kubern.base.errors import BadRequest
 
 Test = Callable[[Mapping[str, str]], bool]
 
+
+class Equals:
+    """The test that nearly every selector consists of; `default` is what an absent name counts as."""
+
+    __slots__ = ("default", "name", "value")
+
+    def __init__(self, name: str, value: str, default: str | None = None) -> None:
+        self.name, self.value, self.default = name, value, default
+
+    def __call__(self, values: Mapping[str, str], /) -> bool:
+        """Whether the value under the name is the one wanted."""
+        return values.get(self.name, self.default) == self.value
+
+
 _TERM = re.compile(
     r"""\s*(?:
         !\s*(?P<absent>[^\s,=!<>()]+)
@@ -62,7 +76,7 @@ def _label_test(term: re.Match[str]) -> Test:
 def _comparison(key: str, operator: str, value: str) -> Test:
     _check(names.label_value(value), f"values[0][{key}]", value)
     if operator in ("=", "=="):
-        return lambda labels: labels.get(key) == value
+        return Equals(key, value)
     if operator == "!=":
         return lambda labels: labels.get(key) != value
     bound = _integer(value)
@@ -97,7 +111,7 @@ def field_tests(text: str, known: Callable[[str], str]) -> list[Test]:
 def _field_test(name: str, value: str, operator: str) -> Test:
     if operator == "!=":
         return lambda fields: fields.get(name, "") != value
-    return lambda fields: fields.get(name, "") == value
+    return Equals(name, value, "")
 
 
 def _split(text: str) -> list[str]:
