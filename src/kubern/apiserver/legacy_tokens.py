@@ -37,7 +37,13 @@ class LegacyTokenUse:
         self._uses.put_nowait((metadata["namespace"], metadata["name"]))
 
     async def start(self) -> None:
-        """Create the ConfigMap, or mend its date."""
+        """Create the ConfigMap, or mend its date. A webhook that refuses it keeps nobody from being served."""
+        try:
+            await self._keep()
+        except StatusError as error:
+            _log.warning("config map %s/%s: %s", NAMESPACE, TRACKING, error)
+
+    async def _keep(self) -> None:
         today = self._today()
         made = {"metadata": {"name": TRACKING, "namespace": NAMESPACE}, "data": {"since": today}}
         if await ensure(self._core, "", "v1", "configmaps", made):
@@ -63,10 +69,7 @@ class LegacyTokenUse:
     async def _keep_config_map(self) -> None:
         while True:
             await self._core.clock.sleep(LOOK_EVERY)
-            try:
-                await self.start()
-            except StatusError as error:
-                _log.warning("config map %s/%s: %s", NAMESPACE, TRACKING, error)
+            await self.start()
 
     async def _labelled(self, secret: Obj) -> Obj:
         metadata = secret["metadata"]
