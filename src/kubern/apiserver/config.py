@@ -48,6 +48,13 @@ class Config:
     audit_log_maxbackup: int = 0
     audit_log_maxsize: int = 0
     audit_log_format: str = "json"
+    audit_webhook_config_file: Path | None = None
+    """A kubeconfig that says where audit events are posted."""
+    audit_webhook_batch_buffer_size: int = 10000
+    audit_webhook_batch_max_size: int = 400
+    audit_webhook_batch_max_wait: float = 30.0
+    audit_webhook_initial_backoff: float = 10.0
+    """Seconds, as the one before."""
     encryption_provider_config: Path | None = None
     encryption_provider_config_automatic_reload: bool = False
 

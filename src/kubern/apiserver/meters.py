@@ -7,7 +7,7 @@ come from the resources served and from a fixed list of verbs, so that no client
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kubern.apiserver.counts import Events, event_families
@@ -57,6 +57,8 @@ class Meters:
         self.running = {"mutating": 0, "readOnly": 0}
         """Requests that are being answered and wait for something."""
         self.long_running: dict[Target, int] = {}
+        self.others: list[Callable[[], Iterator[Family]]] = []
+        """More metrics, by those whose they are."""
         self._flow = flow
         self._started = core.clock.now().timestamp()
 
@@ -121,6 +123,8 @@ class Meters:
             (*_LABELS, "component"), {(*key, "apiserver"): count for key, count in self.long_running.items()},
         )  # fmt: skip
         yield from self._core.counts.families()
+        for other in self.others:
+            yield from other()
         yield from event_families(self._watched())
         yield from self._storage()
         if self._flow:

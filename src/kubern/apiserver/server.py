@@ -96,7 +96,10 @@ class ApiServer:
         if config.profiling:
             Debugging(self.core).install(self.routes)
         edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
-        self.handler: Handler = audited(edge.handle, config, clock)
+        self._auditing = audited(edge.handle, config, clock)
+        self.handler: Handler = self._auditing.handle if self._auditing else edge.handle
+        if self._auditing:
+            meters.others.append(self._auditing.families)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -128,6 +131,8 @@ class ApiServer:
             )
         if self.core.security.oidc_keys:
             self._tasks.append(loop.create_task(self.core.security.oidc_keys.run(), name="OpenID Connect keys"))
+        if self._auditing:
+            self._tasks.append(loop.create_task(self._auditing.run(), name="audit webhook"))
         self._health.started = True
 
     def _take_addresses(self) -> None:
@@ -147,6 +152,8 @@ class ApiServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._auditing:
+            await self._auditing.close()
         self.core.webhooks.close()
         await self.core.feed.close()
 

@@ -5,29 +5,70 @@ What always holds: an event is written before the answer that it tells of is sen
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Sequence
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from kubern.apiserver.audit.log import AuditLog, Rotation
-from kubern.apiserver.audit.policy import Rule, judge, parse
+from kubern.apiserver.audit.policy import LEVELS, Rule, judge, parse
 from kubern.apiserver.audit.record import CURRENT, Record, status_of
+from kubern.apiserver.audit.webhook import AuditWebhook, Batching
 from kubern.apiserver.config import Config
 from kubern.apiserver.identity import User
 from kubern.apiserver.request_info import parse_request
 from kubern.base.clock import Clock
 from kubern.base.json import Obj
+from kubern.base.metrics import Family, single
 from kubern.http.contract import Answer, Handler, Request, Response, Stream, StreamWriter
 
 NOBODY = User("")
+FLUSH_WITHIN = 5.0
+"""Seconds that the last events may take on their way to the webhook."""
+_log = logging.getLogger(__name__)
 
 
 class Auditing:
-    """A handler that writes down what `handler` is asked and answers."""
+    """A handler that writes down what `handler` is asked and answers, in a file, for a webhook, or both."""
 
-    def __init__(self, handler: Handler, rules: Sequence[Rule], log: AuditLog, clock: Clock) -> None:
-        self._handler, self._rules, self._log, self._clock = handler, rules, log, clock
+    def __init__(
+        self, handler: Handler, rules: Sequence[Rule], log: AuditLog | None, webhook: AuditWebhook | None, clock: Clock
+    ) -> None:
+        self._handler, self._rules, self._clock = handler, rules, clock
+        self._log, self._webhook = log, webhook
+        self._events = 0
+        self._levels: Counter[int] = Counter()
+
+    async def run(self) -> None:
+        """Send events to the webhook, if there is one, until cancelled."""
+        if self._webhook:
+            await self._webhook.run()
+
+    async def close(self) -> None:
+        """Send the webhook what it has not been sent yet; the file stays open for the answers that end last."""
+        if self._webhook:
+            try:
+                async with asyncio.timeout(FLUSH_WITHIN):
+                    await self._webhook.flush()
+            except TimeoutError:
+                _log.error("the audit webhook does not answer: the last events are lost")
+
+    def families(self) -> Iterator[Family]:
+        """Yield how much was written down."""
+        help_text = "Counter of audit events generated and sent to the audit backend."
+        yield single("apiserver_audit_event_total", "counter", help_text, self._events)
+        yield Family(
+            "apiserver_audit_level_total", "counter", "Counter of policy levels for audit events (1 per request).",
+            ("level",), {(LEVELS[level],): count for level, count in self._levels.items()},
+        )  # fmt: skip
+        yield Family(
+            "apiserver_audit_error_total", "counter",
+            "Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.",
+            ("plugin",), {("webhook",): self._webhook.lost} if self._webhook else {},
+        )  # fmt: skip
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer a request as the handler does."""
@@ -68,6 +109,7 @@ class Auditing:
             return
         record.begun = True
         record.verdict = judge(self._rules, record.user or NOBODY, record.info)
+        self._levels[record.verdict.level] += 1
         if record.verdict.level:
             self._write(record, "RequestReceived", record.received)
 
@@ -84,22 +126,45 @@ class Auditing:
     def _write(
         self, record: Record, stage: str, now: datetime, status: Obj | None = None, body: bytes | None = None
     ) -> None:  # fmt: skip
-        if stage not in record.verdict.omitted:
-            self._log.write(record.event(stage, now, status, body))
+        if stage in record.verdict.omitted:
+            return
+        event = record.event(stage, now, status, body)
+        self._events += 1
+        if self._log:
+            self._log.write(event)
+        if self._webhook:
+            self._webhook.write(event)
 
 
-def audited(handler: Handler, config: Config, clock: Clock) -> Handler:
-    """Return the handler with an audit log around it, if one is set. Raises `OSError`, and `ValueError` that names file and field."""
+def audited(handler: Handler, config: Config, clock: Clock) -> Auditing | None:
+    """Return what audits a handler, if a policy and a place for the events are set. Raises `OSError`, and `ValueError` that names
+    file and field."""
     file: Path | None = config.audit_policy_file
-    if file is None or not config.audit_log_path:
-        return handler
+    if file is None or not (config.audit_log_path or config.audit_webhook_config_file):
+        return None
     try:
         rules = parse(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
+    return Auditing(handler, rules, _log_of(config, clock), _webhook_of(config, clock), clock)
+
+
+def _log_of(config: Config, clock: Clock) -> AuditLog | None:
     if config.audit_log_format not in ("json", "legacy"):
         raise ValueError(f"--audit-log-format: {config.audit_log_format!r} must be json or legacy")
     rotation = Rotation(config.audit_log_maxsize, config.audit_log_maxbackup, config.audit_log_maxage)
-    return Auditing(
-        handler, rules, AuditLog(config.audit_log_path, rotation, clock, config.audit_log_format), clock
-    ).handle
+    return AuditLog(config.audit_log_path, rotation, clock, config.audit_log_format) if config.audit_log_path else None
+
+
+def _webhook_of(config: Config, clock: Clock) -> AuditWebhook | None:
+    if config.audit_webhook_config_file is None:
+        return None
+    from kubern.apiserver.audit.webhook_config import read_receiver
+
+    batching = Batching(
+        config.audit_webhook_batch_buffer_size,
+        config.audit_webhook_batch_max_size,
+        config.audit_webhook_batch_max_wait,
+        config.audit_webhook_initial_backoff,
+    )
+    return AuditWebhook(read_receiver(config.audit_webhook_config_file), batching, clock)

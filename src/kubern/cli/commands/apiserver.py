@@ -101,6 +101,17 @@ def run(
         int, typer.Option(help="Megabytes of an audit log before it is put aside; 0: 100.")
     ] = 0,
     audit_log_format: Annotated[str, typer.Option(help="json or legacy.")] = "json",
+    audit_webhook_config_file: Annotated[
+        Path | None, typer.Option(help="Kubeconfig of the server that audit events are posted to.")
+    ] = None,
+    audit_webhook_batch_buffer_size: Annotated[int, typer.Option(help="Events that wait for it at most.")] = 10000,
+    audit_webhook_batch_max_size: Annotated[int, typer.Option(help="Events of one post at most.")] = 400,
+    audit_webhook_batch_max_wait: Annotated[
+        str, typer.Option(help="How long a post that is not full is held back, e.g. 30s.")
+    ] = "30s",
+    audit_webhook_initial_backoff: Annotated[
+        str, typer.Option(help="How long to wait before the first retry, e.g. 10s.")
+    ] = "10s",
     encryption_provider_config: Annotated[
         Path | None, typer.Option(help="EncryptionConfiguration: which resources are encrypted in the store.")
     ] = None,
@@ -131,6 +142,7 @@ def run(
         run_apiserver,
     )
     from kubern.apiserver.config import Config
+    from kubern.apiserver.options import parse_seconds
 
     with failures_said():
         oidc = None
@@ -189,6 +201,11 @@ def run(
             audit_log_maxbackup=audit_log_maxbackup,
             audit_log_maxsize=audit_log_maxsize,
             audit_log_format=audit_log_format,
+            audit_webhook_config_file=audit_webhook_config_file,
+            audit_webhook_batch_buffer_size=audit_webhook_batch_buffer_size,
+            audit_webhook_batch_max_size=audit_webhook_batch_max_size,
+            audit_webhook_batch_max_wait=parse_seconds(audit_webhook_batch_max_wait),
+            audit_webhook_initial_backoff=parse_seconds(audit_webhook_initial_backoff),
             encryption_provider_config=encryption_provider_config,
             encryption_provider_config_automatic_reload=encryption_provider_config_automatic_reload,
             enable_priority_and_fairness=enable_priority_and_fairness,
