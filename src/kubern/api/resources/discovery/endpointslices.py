@@ -8,13 +8,14 @@ from kubern.api import field, names
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import immutable, named
-from kubern.api.rules.values import fill, items
+from kubern.api.rules.values import at, fill
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MAX_ENDPOINTS = 1000
+_MAX_HINTS = 8
 _MAX_ADDRESSES = 100
 _MAX_PORTS = 20000
 _SHOWN = 3
@@ -59,8 +60,22 @@ def _check_endpoint(endpoint: Obj, kind: str, path: str) -> list[Cause]:
         causes += named(endpoint["nodeName"], f"{path}.nodeName", names.dns1123_subdomain)
     if endpoint.get("hostname") is not None:
         causes += named(endpoint["hostname"], f"{path}.hostname", names.dns1123_label)
-    for i, zone in items(endpoint, "hints.forZones"):
-        causes += named(zone.get("name"), f"{path}.hints.forZones[{i}].name", names.label_value)
+    for kind_of_hint in ("forZones", "forNodes"):
+        causes += _check_hints(at(endpoint, f"hints.{kind_of_hint}") or [], f"{path}.hints.{kind_of_hint}")
+    return causes
+
+
+def _check_hints(hints: list[Obj], path: str) -> list[Cause]:
+    """Check which zones or nodes an endpoint is meant for: a few, each once."""
+    if len(hints) > _MAX_HINTS:
+        return [field.too_many(path, len(hints), _MAX_HINTS)]
+    causes, seen = [], set()
+    for i, hint in enumerate(hints):
+        name, here = hint.get("name") or "", f"{path}[{i}].name"
+        if name in seen:
+            causes.append(field.duplicate(here, name))
+        seen.add(name)
+        causes += named(name, here, names.label_value)
     return causes
 
 

@@ -6,7 +6,7 @@ from kubern.api import field, names
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import given, immutable, named, one_of
-from kubern.api.rules.values import fill
+from kubern.api.rules.values import fill, items
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -29,8 +29,27 @@ def validate(obj: Obj) -> list[Cause]:
         causes += named(obj["provisioner"].lower(), "provisioner", names.qualified_name)
     if "" in (obj.get("parameters") or {}):
         causes.append(field.invalid("parameters", "", "field can not be empty."))
+    for i, term in items(obj, "allowedTopologies"):
+        causes += _check_term(term, f"allowedTopologies[{i}].matchLabelExpressions")
     causes += one_of(obj, "reclaimPolicy", "", ("Delete", "Retain"))
     return causes + one_of(obj, "volumeBindingMode", "", ("Immediate", "WaitForFirstConsumer"))
+
+
+def _check_term(term: Obj, path: str) -> list[Cause]:
+    """Check where volumes may be: labels, each once, with values, each once."""
+    causes, keys = [], set()
+    for i, one in items(term, "matchLabelExpressions"):
+        key, values, here = one.get("key") or "", one.get("values") or [], f"{path}[{i}]"
+        if not values:
+            causes.append(field.required(f"{here}.values"))
+        causes += [
+            field.duplicate(f"{here}.values[{j}]", value) for j, value in enumerate(values) if value in values[:j]
+        ]
+        causes += named(key, f"{here}.key", names.qualified_name)
+        if key in keys:
+            causes.append(field.duplicate(f"{here}.key", key))
+        keys.add(key)
+    return causes
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
