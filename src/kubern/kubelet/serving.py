@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from kubern.base.clock import Clock, rfc3339_micro
 from kubern.base.errors import BadRequest, NotFound
 from kubern.base.json import Obj
+from kubern.base.metrics import Family, expose, process_families, single
 from kubern.http.relay import Streams
 from kubern.kubelet.configs import log_path
 from kubern.kubelet.machine import Machine, measure
 from kubern.kubelet.observed import restart_count
 from kubern.kubelet.podspec import CONTAINER_LABEL, NAME_LABEL, NAMESPACE_LABEL, UID_LABEL, find
 from kubern.kubelet.runtime.contract import RUNNING, Container, ContainerStats, Runtime, RuntimeFailure
+from kubern.kubelet.server.configz import configuration
 from kubern.kubelet.server.contract import ContainerLog, ExecResult
 from kubern.kubelet.settings import Settings
 from kubern.kubelet.worker import PodWorker
@@ -36,6 +38,7 @@ class ServedNode:
         self._machine = machine
         self._clock = clock
         self._workers = workers
+        self._begun = clock.now().timestamp()
 
     def pods(self) -> list[Obj]:
         return [worker.pod | {"status": worker.status} for worker in self._workers().values()]
@@ -186,22 +189,29 @@ class ServedNode:
         }
         return {"node": node, "pods": list(pods.values())}
 
+    def configz(self) -> Obj:
+        return configuration(self._settings)
+
     def metrics(self) -> bytes:
+        return expose([*self._families(), *process_families(self._begun)]).encode()
+
+    def _families(self) -> list[Family]:
         workers = self._workers().values()
-        running = sum(1 for worker in workers if worker.seen.ready_sandbox)
+        name = (self._settings.node_name,)
         containers = sum(len(worker.seen.running()) for worker in workers)
-        name = self._settings.node_name
-        return (
-            "# HELP kubelet_node_name [ALPHA] The node's name. The count is always 1.\n"
-            "# TYPE kubelet_node_name gauge\n"
-            f'kubelet_node_name{{node="{name}"}} 1\n'
-            "# HELP kubelet_running_pods [ALPHA] Number of pods that have a running pod sandbox\n"
-            "# TYPE kubelet_running_pods gauge\n"
-            f"kubelet_running_pods {running}\n"
-            "# HELP kubelet_running_containers [ALPHA] Number of containers currently running\n"
-            "# TYPE kubelet_running_containers gauge\n"
-            f'kubelet_running_containers{{container_state="running"}} {containers}\n'
-        ).encode()
+        return [
+            Family(
+                "kubelet_node_name", "gauge", "[ALPHA] The node's name. The count is always 1.", ("node",), {name: 1}
+            ),
+            single(
+                "kubelet_running_pods", "gauge", "[ALPHA] Number of pods that have a running pod sandbox",
+                sum(1 for worker in workers if worker.seen.ready_sandbox),
+            ),
+            Family(
+                "kubelet_running_containers", "gauge", "[ALPHA] Number of containers currently running",
+                ("container_state",), {("running",): containers},
+            ),
+        ]  # fmt: skip
 
 
 def _started(status: Obj) -> dict[str, str]:

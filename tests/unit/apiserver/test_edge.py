@@ -15,8 +15,9 @@ import pytest
 
 from kubern.api.resources import load
 from kubern.apiserver.config import Config
+from kubern.apiserver.edge import is_long_running
 from kubern.apiserver.identity import AUTHENTICATED, LOOPBACK, User
-from kubern.apiserver.request_info import RequestInfo
+from kubern.apiserver.request_info import RequestInfo, parse_request
 from kubern.apiserver.server import ApiServer
 from kubern.base.clock import FakeClock
 from kubern.http.contract import Peer, Request, Response
@@ -186,3 +187,18 @@ async def test_what_is_not_served_makes_no_series(server: Server) -> None:
         server.ask(f"/n{index}")
         server.ask(f"{PATH}/a/sub{index}")
     assert (await server.text()).count("\n") < before + 200
+
+
+@pytest.mark.parametrize("subresource", ["log", "exec", "attach", "portforward", "proxy"])
+async def test_connections_into_pods_take_no_seats(server: Server, subresource: str) -> None:
+    path = f"/api/v1/namespaces/default/pods/web/{subresource}"
+    assert is_long_running(parse_request("GET", path, ""))
+    held = asyncio.ensure_future(server.ask("/slow", user=ALICE))  # takes the only seat
+    await asyncio.sleep(0)
+    answer = server.ask(path, user=ALICE)
+    answer = await asyncio.wait_for(answer, 10) if inspect.isawaitable(answer) else answer
+    assert answer.status == 404
+    waiting = asyncio.ensure_future(server.ask(f"{PATH}/none", user=ALICE))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await cancelled(held, waiting)

@@ -66,6 +66,9 @@ class Node:
     async def stats_summary(self):
         return {"node": {"nodeName": "n"}}
 
+    def configz(self):
+        return {"kubeletconfig": {"port": 1}}
+
     def metrics(self):
         return b"# metrics\n"
 
@@ -122,6 +125,7 @@ async def test_who_may_use_it(ask, peer, status):
     [
         ("/healthz", 200, "ok"),
         ("/metrics", 200, "# metrics\n"),
+        ("/configz", 200, '{"kubeletconfig":{"port":1}}'),
         ("/stats/summary", 200, '{"node":{"nodeName":"n"}}'),
         ("/nothing", 404, "404 page not found"),
         ("/containerLogs/default/q/c", 404, 'pod "q" not found'),

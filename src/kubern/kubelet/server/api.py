@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 _JSON = (("Content-Type", "application/json"),)
 _METRICS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
-_SUBRESOURCES = {"stats": "stats", "metrics": "metrics", "containerLogs": "log", "logs": "log"}
+_SUBRESOURCES = {"stats": "stats", "metrics": "metrics", "containerLogs": "log", "logs": "log", "configz": "configz"}
 _STREAMING = ("exec", "attach", "portForward")
 
 
@@ -72,6 +72,8 @@ class KubeletApi:
             return _pod_list(await self._node.running_pods())
         if first == "stats" and rest in (["summary"], []):
             return Response(200, _JSON, orjson.dumps(await self._node.stats_summary()))
+        if first == "configz" and not rest:
+            return Response(200, _JSON, orjson.dumps(self._node.configz()))
         if first == "metrics" and not rest:
             return Response(200, _METRICS, self._node.metrics())
         if first == "metrics" and rest == ["resource"]:

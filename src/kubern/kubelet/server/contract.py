@@ -72,6 +72,10 @@ class Node(Protocol):
         """Return the `stats/v1alpha1` Summary."""
         ...
 
+    def configz(self) -> Obj:
+        """Return what the kubelet runs with: `{"kubeletconfig": …}`."""
+        ...
+
     def metrics(self) -> bytes:
         """Return the kubelet's own metrics as Prometheus text."""
         ...
