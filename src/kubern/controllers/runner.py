@@ -76,5 +76,5 @@ async def run_elected(
 
     As upstream's, it lets the Lease run out when it is told to end.
     """
-    elector = Elector(client, clock, lease, candidate(lease.name, release=False), random.Random())
+    elector = Elector(client, clock, lease, candidate(LEASE.name, release=False), random.Random())
     await elector.lead(lambda: run_controllers(client, clock, names=names, options=options))
