@@ -99,3 +99,11 @@ def test_wrong_credentials_and_refusals_are_counted(own: Api) -> None:
     found = samples(own("GET", "/metrics").body)
     assert found['authentication_attempts{result="error"}'] == 1
     assert found['authorization_attempts_total{result="denied"}'] == 1
+
+
+def test_the_checks_are_shown_as_indicators(own: Api) -> None:
+    found = samples(own("GET", "/metrics/slis").body)
+    assert found['kubernetes_healthcheck{name="etcd",type="readyz"}'] == 1
+    assert found['kubernetes_healthchecks_total{name="ping",type="livez",status="success"}'] == 1
+    again = samples(own("GET", "/metrics/slis").body)
+    assert again['kubernetes_healthchecks_total{name="ping",type="livez",status="success"}'] == 2

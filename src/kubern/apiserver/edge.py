@@ -15,6 +15,7 @@ from collections.abc import Awaitable
 
 from kubern.apiserver.answers import JSON, Media, error_response
 from kubern.apiserver.audit.record import identified
+from kubern.apiserver.connections import told
 from kubern.apiserver.core import Core
 from kubern.apiserver.flow.control import FlowControl, Place
 from kubern.apiserver.flow.inflight import Inflight, is_mutating
@@ -25,7 +26,7 @@ from kubern.apiserver.options import parse_seconds
 from kubern.apiserver.pipeline import Pipeline
 from kubern.apiserver.request_info import RequestInfo, parse_request
 from kubern.base.errors import BadRequest, InternalError, StatusError, Timeout, Unauthorized
-from kubern.http.contract import Answer, Request, Response, Stream, StreamWriter
+from kubern.http.contract import Answer, Request, Response, Stream, StreamWriter, Tunnel, Upgrade
 
 _log = logging.getLogger(__name__)
 _SUCCESS, _ERROR = ("success",), ("error",)
@@ -51,12 +52,14 @@ class Edge:
         begun = self._seconds()
         info = parse_request(request.method, request.path, request.query)
         answer = self._attempt(request, info)
-        if type(answer) is Response:
+        if isinstance(answer, Response):
             self._meters.done(info, answer.status, len(answer.body), self._seconds() - begun)
             return answer
         if isinstance(answer, Stream):
             return self._counted(info, answer, begun)
-        return self._finish(request, info, answer, begun) if inspect.isawaitable(answer) else answer
+        if isinstance(answer, (Tunnel, Upgrade)):
+            return self._followed(info, answer, begun)
+        return self._finish(request, info, answer, begun)
 
     def _attempt(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         try:
@@ -75,8 +78,9 @@ class Edge:
             self._meters.running[kind] -= 1
         if isinstance(done, Stream):
             return self._counted(info, done, begun)
-        status, size = (done.status, len(done.body)) if isinstance(done, Response) else (101, 0)
-        self._meters.done(info, status, size, self._seconds() - begun)
+        if not isinstance(done, Response):
+            return self._followed(info, done, begun)
+        self._meters.done(info, done.status, len(done.body), self._seconds() - begun)
         return done
 
     async def _in_time(self, request: Request, info: RequestInfo, answer: Awaitable[Answer]) -> Answer:
@@ -185,6 +189,19 @@ class Edge:
             return await answer
         finally:
             inflight.leave(info)
+
+    def _followed(self, info: RequestInfo, answer: Tunnel | Upgrade, begun: float) -> Answer:
+        """Return a connection that counts as a long-running request while it lasts."""
+        meters, target = self._meters, self._meters.target(info)
+
+        def begin() -> None:
+            meters.long_running[target] = meters.long_running.get(target, 0) + 1
+
+        def end() -> None:
+            meters.long_running[target] -= 1
+            meters.done(info, 101, 0, self._seconds() - begun)
+
+        return told(answer, begin, end)
 
     def _counted(self, info: RequestInfo, stream: Stream, begun: float) -> Stream:
         """Return a stream that counts as a long-running request while it lasts."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from kubern.apiserver.answers import object_response, text_response
 from kubern.apiserver.core import Core
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
-from kubern.http.contract import Answer, Request
+from kubern.base.metrics import CONTENT_TYPE, Family, expose
+from kubern.http.contract import Answer, Request, Response
 
 Check = Callable[[], "Awaitable[str] | str"]
 """Returns what is wrong, or an empty text."""
@@ -29,6 +31,8 @@ class Health:
         self._core = core
         self.started = False
         self.stopping = False
+        self._groups: list[_Group] = []
+        self._outcomes: Counter[tuple[str, ...]] = Counter()
 
     def install(self, routes: Routes) -> None:
         """Serve the paths."""
@@ -41,9 +45,30 @@ class Health:
             "shutdown": lambda: "process is shutting down" if self.stopping else "",
         }
         for path, own in (("healthz", checks), ("livez", checks), ("readyz", ready)):
-            routes.add(f"/{path}", _Group(path, own).serve)
-            routes.add(f"/{path}/*", _Group(path, own).serve)
+            group = _Group(path, own)
+            self._groups.append(group)
+            routes.add(f"/{path}", group.serve)
+            routes.add(f"/{path}/*", group.serve)
+        routes.add("/metrics/slis", self._indicators)
         routes.add("/version", lambda request, info: object_response(200, VERSION))
+
+    async def _indicators(self, request: Request, info: RequestInfo) -> Answer:
+        """Answer `/metrics/slis`: what the checks say now, and how often they have said what here."""
+        states = {key: good for group in self._groups for key, good in (await group.states()).items()}
+        for key, good in states.items():
+            self._outcomes[*key, "success" if good else "error"] += 1
+        now: dict[tuple[str, ...], float] = {key: float(good) for key, good in states.items()}
+        text = expose((
+            Family(
+                "kubernetes_healthcheck", "gauge", "This metric records the result of a single healthcheck.",
+                ("name", "type"), now,
+            ),
+            Family(
+                "kubernetes_healthchecks_total", "counter", "This metric records the results of all healthcheck.",
+                ("name", "type", "status"), self._outcomes,
+            ),
+        ))  # fmt: skip
+        return Response(200, (("content-type", CONTENT_TYPE),), text.encode())
 
     def _started(self) -> str:
         return "" if self.started else "not finished"
@@ -78,6 +103,10 @@ class _Group:
         if "verbose" in info.query:
             return text_response(200, "\n".join([*lines, f"{self._name} check passed", ""]))
         return text_response(200, "ok")
+
+    async def states(self) -> dict[tuple[str, str], bool]:
+        """Return by name and type (`healthz`, `livez`, `readyz`) whether each check finds nothing."""
+        return {(name, self._name): not await self._run(name) for name in self._checks}
 
     async def _run(self, name: str) -> str:
         result = self._checks[name]()

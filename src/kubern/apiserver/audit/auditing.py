@@ -18,6 +18,7 @@ from kubern.apiserver.audit.policy import LEVELS, Rule, judge, parse
 from kubern.apiserver.audit.record import CURRENT, Record, status_of
 from kubern.apiserver.audit.webhook import AuditWebhook, Batching
 from kubern.apiserver.config import Config
+from kubern.apiserver.connections import told
 from kubern.apiserver.identity import User
 from kubern.apiserver.request_info import parse_request
 from kubern.base.clock import Clock
@@ -101,7 +102,9 @@ class Auditing:
             return answer._replace(headers=(*answer.headers, ("audit-id", record.id)))
         status: Obj = {"metadata": {}, "code": answer.status if isinstance(answer, Stream) else 101}
         self._write(record, "ResponseStarted", now, status)
-        return self._streamed(record, answer, status) if isinstance(answer, Stream) else answer
+        if isinstance(answer, Stream):
+            return self._streamed(record, answer, status)
+        return told(answer, lambda: None, lambda: self._write(record, "ResponseComplete", self._clock.now(), status))
 
     def _begin(self, record: Record) -> None:
         """Ask the policy, and write down that the request has come; as soon as it is known who asks."""
