@@ -15,7 +15,6 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import BadRequest
-from kubern.base.pprof import Sampler, as_pprof, as_text
 from kubern.http.contract import Answer, Request, Response
 
 ROOT = "/debug/pprof"
@@ -48,6 +47,8 @@ class Debugging:
         routes.add(f"{ROOT}/*", lambda request, info: text_response(404, "Unknown profile\n"))
 
     async def _profile(self, request: Request, info: RequestInfo) -> Answer:
+        from kubern.base.pprof import Sampler, as_pprof, as_text
+
         seconds = _seconds(info.first("seconds"))
         if self._running:
             return text_response(500, "Could not enable CPU profiling: cpu profiling already in use\n")

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubern.apiserver.audit.log import AuditLog, Rotation
 from kubern.apiserver.audit.policy import LEVELS, Rule, judge, parse
 from kubern.apiserver.audit.record import CURRENT, Record, status_of
-from kubern.apiserver.audit.webhook import AuditWebhook, Batching
 from kubern.apiserver.config import Config
 from kubern.apiserver.connections import told
 from kubern.apiserver.identity import User
@@ -25,6 +25,9 @@ from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.base.metrics import Family, single
 from kubern.http.contract import Answer, Handler, Request, Response, Stream, StreamWriter
+
+if TYPE_CHECKING:
+    from kubern.apiserver.audit.webhook import AuditWebhook
 
 NOBODY = User("")
 FLUSH_WITHIN = 5.0
@@ -162,6 +165,7 @@ def _log_of(config: Config, clock: Clock) -> AuditLog | None:
 def _webhook_of(config: Config, clock: Clock) -> AuditWebhook | None:
     if config.audit_webhook_config_file is None:
         return None
+    from kubern.apiserver.audit.webhook import AuditWebhook, Batching
     from kubern.apiserver.audit.webhook_config import read_receiver
 
     batching = Batching(
