@@ -202,3 +202,33 @@ async def test_connections_into_pods_take_no_seats(server: Server, subresource: 
     await asyncio.sleep(0)
     assert not waiting.done()
     await cancelled(held, waiting)
+
+
+async def test_default_objects_are_put_back_within_a_minute(server: Server) -> None:
+    core, group = server.api.core, "flowcontrol.apiserver.k8s.io"
+    schemas = core.storage_of("flowschemas", group)
+    assert isinstance(core.clock, FakeClock)
+
+    async def write(name: str, precedence: int, setting: str) -> None:
+        async def change(old: Any) -> Any:
+            annotations = {"apf.kubernetes.io/autoupdate-spec": setting}
+            metadata = old["metadata"] | {"annotations": annotations}
+            return old | {"metadata": metadata, "spec": old["spec"] | {"matchingPrecedence": precedence}}
+
+        await schemas.update("", name, change)
+
+    def precedence(name: str) -> Any:
+        entry = schemas.find("", name)
+        return entry and entry.obj()["spec"]["matchingPrecedence"]
+
+    await write("service-accounts", 77, "true")
+    await write("global-default", 78, "false")
+    await write("catch-all", 79, "false")
+    await schemas.delete(schemas.get("", "system-nodes"))
+    await core.clock.advance(59)
+    names = ("service-accounts", "global-default", "catch-all", "system-nodes")
+    assert [precedence(name) for name in names] == [77, 78, 79, None]
+    await core.clock.advance(2)
+    async with asyncio.timeout(10):
+        while [precedence(name) for name in names] != [9000, 78, 10000, 500]:  # noqa: ASYNC110  written by a thread
+            await asyncio.sleep(0)
