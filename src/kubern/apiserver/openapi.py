@@ -5,9 +5,15 @@ What always holds: an address with a document's hash never answers with another 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Awaitable
+
+import orjson
+
 from kubern.api.openapi import V2_TYPES, OpenAPI
 from kubern.api.openapi.operations import group_version_path
 from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE
+from kubern.apiserver.aggregation.documents import RemoteDocuments
 from kubern.apiserver.answers import text_response
 from kubern.apiserver.core import Core
 from kubern.apiserver.health import VERSION
@@ -27,6 +33,7 @@ class Documents:
         self._core = core
         self._openapi = OpenAPI(core.schemas.definitions, core.resources.values(), str(VERSION["gitVersion"]))
         self._known = frozenset(self._openapi.group_versions())
+        self._remote = RemoteDocuments(core.extensions, core.clock)
         core.follow(self._renew)
 
     def _renew(self) -> None:
@@ -56,13 +63,30 @@ class Documents:
             self._made[""] = self._openapi.swagger()
         return self._answer(request, self._made[""], self._openapi.hash(), kind or V2_TYPES[0])
 
-    def _index(self, request: Request, info: RequestInfo) -> Answer:
+    def _index(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
+        return self._whole_index(request) if self._remote.remotes() else self._own_index(request)
+
+    async def _whole_index(self, request: Request) -> Answer:
+        """Answer with our documents and those of other servers."""
+        places = await self._remote.places()
+        own = self._own_index(request)
+        if not places:
+            return own
+        paths = orjson.loads(self._made["index"])["paths"]
+        paths |= {path: {"serverRelativeURL": place} for path, place in places.items()}
+        body = orjson.dumps({"paths": dict(sorted(paths.items()))})
+        return self._answer(request, body, hashlib.sha512(body).hexdigest().upper())
+
+    def _own_index(self, request: Request) -> Response:
         if "index" not in self._made:
             self._made["index"] = self._openapi.index()
         return self._answer(request, self._made["index"], self._openapi.hash())
 
-    def _v3(self, request: Request, info: RequestInfo) -> Answer:
+    def _v3(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         path = info.path.removeprefix(f"{V3}/").strip("/")
+        remote = self._remote.find(path)
+        if remote is not None:
+            return self._remote.document(remote, request)
         if path not in self._known:
             return text_response(404, "404 page not found\n")
         wanted, current = info.first("hash"), self._openapi.hash(path)

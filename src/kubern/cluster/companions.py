@@ -24,10 +24,12 @@ from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
 from kubern.controllers.cache import Options
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
+from kubern.metrics.custom import CustomMetrics
 from kubern.metrics.server import MetricsServer
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
 
+PODS = GVR("", "v1", "pods")
 SERVICES = GVR("", "v1", "services")
 SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
 
@@ -56,6 +58,9 @@ class Companions:
         self._virtual: VirtualNodes | None = None
         self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics)
         """Answers metrics.k8s.io, once attached to the apiserver."""
+        pods = informers.of(PODS)
+        self.custom_metrics = CustomMetrics(client_as("system:custom-metrics"), clock, pods.list)
+        """Answers custom.metrics.k8s.io likewise."""
 
     def _virtual_metrics(self, node: str) -> bytes | None:
         return self._virtual.resource_metrics(node) if self._virtual else None
@@ -79,6 +84,7 @@ class Companions:
             self._virtual = VirtualNodes(self._client_as("system:virtual-nodes"), informers, clock, names)
             group.create_task(self._virtual.run(), name="virtual nodes")
         group.create_task(self.metrics.run(), name="metrics server")
+        group.create_task(self.custom_metrics.run(), name="custom metrics")
 
     async def _start_dns(self, group: asyncio.TaskGroup, namespace: NetworkNamespace) -> None:
         client = self._client_as("system:kube-dns")

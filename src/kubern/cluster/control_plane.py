@@ -40,6 +40,7 @@ from kubern.http.contract import Handler, Peer
 from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
 from kubern.metrics.api import SERVICE as METRICS_SERVICE
+from kubern.metrics.custom import SERVICE as CUSTOM_METRICS_SERVICE
 from kubern.store.embedded import EmbeddedStore
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,9 @@ async def run_control_plane(state: Path) -> None:
             companions = Companions(
                 settings, namespace, clock, lambda user: client_as(handler, user), informers, options
             )
-            api.core.extensions.attach("kube-system", METRICS_SERVICE, companions.metrics.handle)
+            extensions = api.core.extensions
+            extensions.attach("kube-system", METRICS_SERVICE, companions.metrics.handle)
+            extensions.attach("kube-system", CUSTOM_METRICS_SERVICE, companions.custom_metrics.handle)
             await companions.start(group)
             informers.start(group)
 

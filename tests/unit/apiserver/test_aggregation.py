@@ -65,6 +65,11 @@ async def extension(pki):
             return Response(500, (), b"broken")
         if request.path == PATH:
             return Response(200, (("content-type", "application/json"),), orjson.dumps(RESOURCES))
+        if request.path == "/openapi/v3":
+            place = {PATH[1:]: {"serverRelativeURL": f"/openapi/v3{PATH}?hash=1"}, "apis/other/v1": {}}
+            return Response(200, (), orjson.dumps({"paths": place}))
+        if request.path == f"/openapi/v3{PATH}":
+            return Response(200, (("content-type", "application/json"), ("etag", '"1"')), b'{"openapi":"3.0.0"}')
         if request.query == "watch=true":
             return produced(200, (("content-type", "application/json"),), _events)
         if request.path.startswith(f"{PATH}/"):
@@ -209,6 +214,19 @@ async def test_discovery_shows_what_the_server_has(api, pki, extension):
     await api("DELETE", f"/apis/apiregistration.k8s.io/v1/apiservices/{VERSION}.{GROUP}")
     assert (await api("GET", PATH)).status == 404
     assert GROUP not in (await api("GET", "/apis")).body.decode()
+
+
+async def test_openapi_leads_to_the_servers_documents(api, pki, extension):
+    before = orjson.loads((await api("GET", "/openapi/v3")).body)["paths"]
+    await register(api, pki, extension.port)
+    await condition(api, "True")
+    paths = orjson.loads((await api("GET", "/openapi/v3")).body)["paths"]
+    assert paths.keys() - before.keys() == {PATH[1:]}
+    place = paths[PATH[1:]]["serverRelativeURL"]
+    answer = await api("GET", place)
+    assert (answer.status, answer.body) == (200, b'{"openapi":"3.0.0"}')
+    assert ("etag", '"1"') in answer.headers
+    assert extension.asked[-1].query == "hash=1"
 
 
 async def test_a_server_that_fails_is_unavailable_and_stale(api, pki, extension):

@@ -1,0 +1,206 @@
+"""custom.metrics.k8s.io/v1beta2 from the pods' own `/metrics`: those with the annotation `prometheus.io/scrape: "true"`.
+
+Run beside the apiserver, which calls `handle`; the pods are asked through the apiserver's pod proxy. A metric of a Service is the sum over
+the pods that it selects. What always holds: a request is answered from memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import orjson
+
+from kubern.base.clock import Clock, rfc3339
+from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.base.json import Obj
+from kubern.base.quantity import from_milli
+from kubern.client.client import ApiClient
+from kubern.client.contract import GVR
+from kubern.http.contract import Request, Response
+from kubern.metrics.series import Look, Value, rate_name, read, values
+
+GROUP, VERSION = "custom.metrics.k8s.io", "v1beta2"
+SERVICE = "kubern-custom-metrics"
+SCRAPE, PORT, PATH = "prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path"
+EVERY = 15.0
+AT_ONCE = 8
+TEXT_LIMIT = 4 << 20
+"""Bytes of a pod's `/metrics` that are read."""
+APISERVICES = GVR("apiregistration.k8s.io", "v1", "apiservices")
+SERVICES, PODS = GVR("", "v1", "services"), GVR("", "v1", "pods")
+APISERVICE: Obj = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": f"{VERSION}.{GROUP}"},
+    "spec": {
+        "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 200,
+        "insecureSkipTLSVerify": True, "service": {"namespace": "kube-system", "name": SERVICE, "port": 443},
+    },
+}  # fmt: skip
+_ROOT = f"/apis/{GROUP}/{VERSION}"
+_JSON = (("content-type", "application/json"),)
+_log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+
+
+class CustomMetrics:
+    """The adapter. `pods` returns the pods that there are."""
+
+    def __init__(self, client: ApiClient, clock: Clock, pods: Callable[[], Iterable[Obj]]) -> None:
+        self._client = client
+        self._clock = clock
+        self._pods = pods
+        self._looks: dict[Key, tuple[Look | None, Look]] = {}
+
+    async def run(self) -> None:
+        """Register, and ask the pods until cancelled."""
+        try:
+            await self._client.create(APISERVICES, APISERVICE)
+        except AlreadyExists:
+            _log.debug("the APIService of custom metrics exists")
+        while True:
+            await self.scrape()
+            await self._clock.sleep(EVERY)
+
+    async def scrape(self) -> None:
+        """Ask every pod that wants it once."""
+        wanted = {_key(pod): pod for pod in self._pods() if _wants(pod)}
+        self._looks = {key: looks for key, looks in self._looks.items() if key in wanted}
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(pod: Obj) -> None:
+            async with gate:
+                await self._ask(pod)
+
+        await asyncio.gather(*(ask(pod) for pod in wanted.values()))
+
+    async def _ask(self, pod: Obj) -> None:
+        key, annotations = _key(pod), pod["metadata"]["annotations"]
+        port, path = annotations.get(PORT) or _first_port(pod), annotations.get(PATH) or "/metrics"
+        target = f"/api/v1/namespaces/{key[0]}/pods/{key[1]}:{port}/proxy/{path.lstrip('/')}"
+        lines, size = [], 0
+        try:
+            async for line in self._client.transport.stream(target, accept="text/plain"):
+                lines.append(line)
+                size += len(line)
+                if size > TEXT_LIMIT:
+                    break
+        except StatusError as error:
+            _log.debug("pod %s/%s does not tell its metrics: %s", *key, error)
+            return
+        look = read(b"\n".join(lines).decode(errors="replace"), self._clock.now().timestamp())
+        held = self._looks.get(key)
+        self._looks[key] = (held[1] if held else None, look)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request below `/apis/custom.metrics.k8s.io`."""
+        try:
+            parts = request.path.removeprefix(_ROOT).strip("/").split("/")
+            return Response(200, _JSON, orjson.dumps(await self._get(parts, request)))
+        except StatusError as error:
+            return Response(error.code, _JSON, orjson.dumps(error.status()))
+
+    async def _get(self, parts: Sequence[str], request: Request) -> Obj:
+        query = {key: found[0] for key, found in parse_qs(request.query).items()}
+        selector = query.get("metricLabelSelector", "")
+        match list(parts):
+            case [""]:
+                return self._resources()
+            case ["namespaces", namespace, "pods", name, metric]:
+                names = await self._names(namespace, query.get("labelSelector", "")) if name == "*" else [name]
+                found = self._values(namespace, names, metric, selector)
+                if not found and name != "*":
+                    raise _unknown(metric, "pods", name)
+                return _listed([_item("Pod", namespace, pod, metric, value) for pod, value in found.items()])
+            case ["namespaces", namespace, "services", name, metric]:
+                return _listed(
+                    [_item("Service", namespace, name, metric, await self._sum(namespace, name, metric, selector))]
+                )
+        raise NotFound("the server could not find the requested resource")
+
+    async def _names(self, namespace: str, selector: str) -> list[str]:
+        found = await self._client.list(
+            PODS, namespace, label_selector=selector, resource_version="0", metadata_only=True
+        )
+        return [pod["metadata"]["name"] for pod in found.items]
+
+    async def _sum(self, namespace: str, service: str, metric: str, selector: str) -> Value:
+        labels = (await self._client.get(SERVICES, service, namespace))["spec"].get("selector") or {}
+        text = ",".join(f"{key}={value}" for key, value in labels.items())
+        names = await self._names(namespace, text) if text else []
+        found = list(self._values(namespace, names, metric, selector).values())
+        if not found:
+            raise _unknown(metric, "services", service)
+        return found[0]._replace(value=sum(one.value for one in found), time=min(one.time for one in found))
+
+    def _values(self, namespace: str, names: Iterable[str], metric: str, selector: str) -> dict[str, Value]:
+        found = {}
+        for name in names:
+            looks = self._looks.get((namespace, name))
+            value = values(*looks, selector).get(metric) if looks else None
+            if value is not None:
+                found[name] = value
+        return found
+
+    def _resources(self) -> Obj:
+        names = {name for _, last in self._looks.values() for name, _ in last.gauges}
+        names |= {rate_name(name) for _, last in self._looks.values() for name, _ in last.counters}
+        listed = [
+            {
+                "name": f"{of}/{name}",
+                "singularName": "",
+                "namespaced": True,
+                "kind": "MetricValueList",
+                "verbs": ["get"],
+            }
+            for of in ("pods", "services")
+            for name in sorted(names)
+        ]
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": f"{GROUP}/{VERSION}",
+            "resources": listed,
+        }
+
+
+def _key(pod: Obj) -> Key:
+    return pod["metadata"]["namespace"], pod["metadata"]["name"]
+
+
+def _wants(pod: Obj) -> bool:
+    """Whether a pod runs and asks to be looked at."""
+    annotations = pod["metadata"].get("annotations") or {}
+    status = pod.get("status") or {}
+    running = status.get("phase") == "Running" and bool(status.get("podIP"))
+    port = annotations.get(PORT) or _first_port(pod)
+    return running and annotations.get(SCRAPE) == "true" and str(port).isdigit()
+
+
+def _first_port(pod: Obj) -> str:
+    ports = [port["containerPort"] for c in pod["spec"]["containers"] for port in c.get("ports") or ()]
+    return str(ports[0]) if ports else ""
+
+
+def _item(kind: str, namespace: str, name: str, metric: str, value: Value) -> Obj:
+    item = {
+        "describedObject": {"kind": kind, "namespace": namespace, "name": name, "apiVersion": "/v1"},
+        "metric": {"name": metric, "selector": None},
+        "timestamp": rfc3339(datetime.fromtimestamp(value.time, UTC)),
+        "value": str(from_milli(math.ceil(round(value.value * 1000, 6)))),
+    }
+    return item | ({"windowSeconds": round(value.window)} if value.window else {})
+
+
+def _listed(items: list[Obj]) -> Obj:
+    return {"kind": "MetricValueList", "apiVersion": f"{GROUP}/{VERSION}", "metadata": {}, "items": items}
+
+
+def _unknown(metric: str, resource: str, name: str) -> NotFound:
+    return NotFound(f"the server could not find the metric {metric} for {resource} {name}")
