@@ -1,0 +1,1 @@
+"""How claims find their volumes: what the PersistentVolume binder decides with."""
