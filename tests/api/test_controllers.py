@@ -291,3 +291,26 @@ async def test_policies_are_told_what_does_not_fit(cluster: Cluster) -> None:
     (warning,) = (await checking("does-not"))["typeChecking"]["expressionWarnings"]
     assert warning["fieldRef"] == "spec.validations[0].expression"
     assert warning["warning"].startswith("apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'replica'")
+
+
+async def test_claim_is_bound_and_its_volume_released(cluster: Cluster) -> None:
+    def phase(gvr: GVR, name: str, namespace: str) -> str:
+        return ((cluster.get(gvr, name, namespace) or {}).get("status") or {}).get("phase", "")
+
+    modes = {"accessModes": ["ReadWriteOnce"], "storageClassName": "manual"}
+    for name, size in (("big", "5Gi"), ("small", "1Gi")):
+        spec = {**modes, "capacity": {"storage": size}, "hostPath": {"path": f"/tmp/{name}"}}
+        await cluster.client.create(r.VOLUMES, {"metadata": {"name": name}, "spec": spec})
+    await cluster.until(lambda: phase(r.VOLUMES, "big", "") == phase(r.VOLUMES, "small", "") == "Available")
+    for name in ("one", "two"):
+        spec = {**modes, "resources": {"requests": {"storage": "1Gi"}}}
+        await cluster.client.create(r.CLAIMS, {"metadata": {"name": name}, "spec": spec}, NS)
+    await cluster.until(lambda: phase(r.CLAIMS, "one", NS) == phase(r.CLAIMS, "two", NS) == "Bound")
+    claims = {each["metadata"]["name"]: each for each in cluster.list(r.CLAIMS)}
+    assert {each["spec"]["volumeName"] for each in claims.values()} == {"big", "small"}
+    taken = claims["one"]["spec"]["volumeName"]
+    volume = await cluster.until(lambda: phase(r.VOLUMES, taken, "") == "Bound" and cluster.get(r.VOLUMES, taken, ""))
+    assert volume["spec"]["claimRef"]["uid"] == claims["one"]["metadata"]["uid"]
+    assert claims["one"]["status"]["capacity"] == volume["spec"]["capacity"]
+    await cluster.client.delete(r.CLAIMS, "one", NS)
+    await cluster.until(lambda: phase(r.VOLUMES, taken, "") == "Released")
