@@ -59,7 +59,7 @@ class Core:
         self.rng = rng
         self.counts = Counts()
         self.feed = Feed(store, clock)
-        self.freshness = Freshness(store, self.feed, clock) if store.shared else None
+        self.freshness = Freshness(store, self.feed) if store.shared else None
         self.reservations = Reservations()
         self.schemas = Schemas()
         self.negotiator = Negotiator(config.cbor)

@@ -21,6 +21,8 @@ from kubern.base.clock import Clock
 from kubern.store.contract import Compacted, Event, Store, StoreError, Watch, prefix_end
 
 ROOT = b"/registry/"
+PATIENCE = 1.0
+"""Seconds that somebody waits for a revision that may never come."""
 _log = logging.getLogger(__name__)
 
 
@@ -107,6 +109,19 @@ class Feed:
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (revision, next(self._order), reached))
         await reached
+
+    async def wait_a_little(self, revision: int) -> None:
+        """Wait for a revision, but not for ever: in a store that others share it may be one of keys that this feed does not follow."""
+        if self.revision >= revision:
+            return
+        reached = asyncio.ensure_future(self.wait(revision))
+        timer = asyncio.ensure_future(self._clock.sleep(PATIENCE))
+        try:
+            await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reached, timer):
+                task.cancel()
+            await asyncio.gather(reached, timer, return_exceptions=True)
 
     def bookmark(self) -> None:
         """Send a bookmark to every watcher that wants them."""

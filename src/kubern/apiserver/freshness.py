@@ -7,21 +7,16 @@ cache that has seen everything up to a revision which the store named after the 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from kubern.apiserver.feed import Feed
-from kubern.base.clock import Clock
 from kubern.store.contract import Store
-
-PATIENCE = 1.0
-"""Seconds to wait for a revision that may belong to somebody else's keys in the same etcd, of which the feed hears nothing."""
 
 
 class Freshness:
     """Lets requests wait until the caches have caught up with the store."""
 
-    def __init__(self, store: Store, feed: Feed, clock: Clock) -> None:
-        self._store, self._feed, self._clock = store, feed, clock
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self._store, self._feed = store, feed
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
         self._elsewhere = 0
@@ -39,14 +34,6 @@ class Freshness:
             newest = await self._store.revision()
             if newest <= max(self._feed.revision, self._elsewhere):
                 return
-            reached = asyncio.ensure_future(self._feed.wait(newest))
-            timer = asyncio.ensure_future(self._clock.sleep(PATIENCE))
-            try:
-                await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
-                if not reached.done():
-                    self._elsewhere = newest
-            finally:
-                for task in (reached, timer):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+            await self._feed.wait_a_little(newest)
+            if self._feed.revision < newest:
+                self._elsewhere = newest

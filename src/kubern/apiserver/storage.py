@@ -130,6 +130,9 @@ class Storage:
         except StoreUnavailable as error:
             _log.error("a write failed", extra={"kind": self.resource.kind, "key": key, "error": str(error)})
             raise InternalError(f"Internal error occurred: {error}") from error
+        if not result.succeeded and result.current is None:
+            # somebody else has deleted it: whoever tries again must find that in the cache, and not the same object for ever
+            await self._feed.wait_a_little(result.revision)
         return result.revision if result.succeeded else result.current
 
 

@@ -264,3 +264,25 @@ async def test_aggregated_discovery_has_an_etag(local: Local) -> None:
     assert orjson.loads(first.body)["kind"] == "APIGroupDiscoveryList"
     assert (await local("GET", "/apis", accept=accept, if_none_match=tag)).status == 304
     assert orjson.loads((await local("GET", "/apis", accept="application/json")).body)["kind"] == "APIGroupList"
+
+
+async def test_a_deletion_that_somebody_else_was_faster_with_ends(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object is gone from the store while the cache still shows it: nobody may try the same for ever without a pause."""
+    await local.make("one")
+    core = local.server.core
+    held: list[Any] = []
+    apply = core.feed._apply
+    with monkeypatch.context() as patched:
+        patched.setattr(core.feed, "_apply", held.append)
+        key = core.storage_of("configmaps").store_key("default/one")
+        assert (await core.store.txn(key, None)).succeeded
+        deleting = asyncio.ensure_future(local("DELETE", f"{PATH}/one"))
+        await until(lambda: bool(held))
+        for _ in range(5):
+            await asyncio.sleep(0)  # the deletion has tried, and waits; if it did not, this test would never go on
+        assert not deleting.done()
+    for batch in held:
+        apply(batch)
+    assert (await deleting).status == 404
