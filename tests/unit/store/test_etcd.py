@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import grpc.aio
 import pytest
 
 from kubern.base.clock import SystemClock
@@ -48,6 +49,26 @@ async def test_what_one_writes_the_other_sees(pair: tuple[EtcdStore, EtcdStore])
     assert (refused.current.key, refused.current.value) == (b"/registry/a", b"1")
     assert (await other.txn(b"/registry/a", b"3", expected=revision)).succeeded
     assert await take(watch, 2) == [(b"/registry/a", b"1"), (b"/registry/a", b"3")]
+
+
+async def test_a_write_whose_answer_is_lost_is_never_taken_for_made(
+    pair: tuple[EtcdStore, EtcdStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else has written the very same: etcd refused ours, and what stands there looks as if it had not."""
+    one, other = pair
+    before = (await one.txn(b"ports", b"free")).revision
+    assert (await other.txn(b"ports", b"taken", expected=before)).succeeded
+    write = one.members.write
+
+    async def lossy(method: str, request: object) -> object:
+        await write(method, request)
+        raise grpc.aio.AioRpcError(
+            grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "connection reset"
+        )
+
+    monkeypatch.setattr(one.members, "write", lossy)
+    with pytest.raises(StoreUnavailable, match="did not say"):
+        await one.txn(b"ports", b"taken", expected=before)
 
 
 async def test_a_lease_that_runs_out_takes_its_keys_along(pair: tuple[EtcdStore, EtcdStore]) -> None:

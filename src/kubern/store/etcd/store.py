@@ -1,7 +1,7 @@
 """The store's contract on etcd v3. Any number of apiservers may share one cluster.
 
 Made with `await EtcdStore.open(endpoints, …)`; closed by the same. What always holds: a write is never sent twice unless it cannot have
-arrived; one whose answer was lost is looked for, and reported as failed with an unknown outcome when it is not there (yet).
+arrived; one whose answer was lost is reported as failed with an unknown outcome, which a later read tells.
 """
 
 from __future__ import annotations
@@ -122,7 +122,10 @@ class EtcdStore:
         try:
             answer = await self.members.write("Txn", request)
         except Lost as error:
-            return await self._settle(error, key, value, expected)
+            if is_lost(error):
+                # what stands there now may be somebody else's, even if it is the same: nobody can say whose write it was
+                raise StoreUnavailable(f"etcd did not say whether the write was made: {error.details()}") from error
+            raise await self._refusal(error, 0) from error
         self._newest = max(self._newest, answer.header.revision)
         return self._result(answer, value)
 
@@ -136,16 +139,6 @@ class EtcdStore:
             return TxnResult(True, revision, None)
         written = span.key_value(answer.responses[1].response_range.kvs[0])
         return TxnResult(True, written.mod_revision, written._replace(value=value))
-
-    async def _settle(self, error: Lost, key: bytes, value: bytes | None, expected: int | None) -> TxnResult:
-        """Find out what became of a write whose answer was lost. Raises `StoreUnavailable` when that cannot be known."""
-        if not is_lost(error):
-            raise await self._refusal(error, 0) from error
-        if value is not None and expected is not None:
-            found = (await self.range(key)).items
-            if found and found[0].mod_revision > expected and found[0].value == value:
-                return TxnResult(True, found[0].mod_revision, found[0])
-        raise StoreUnavailable(f"etcd did not say whether the write was made: {error.details()}") from error
 
     def watch(self, key: bytes, end: bytes | None = None, *, revision: int = 0) -> EtcdWatch:
         """See `contract.Store.watch`. From now on means: from what this store object has last seen."""
