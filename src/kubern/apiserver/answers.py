@@ -17,6 +17,7 @@ from kubern.api.codec.protobuf import PREFIX
 from kubern.base.errors import NotAcceptable, StatusError
 from kubern.base.json import Obj
 from kubern.http.contract import Response
+from kubern.http.pieces import Body
 
 JSON_HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
 YAML_HEADERS = (("content-type", "application/yaml"), ("cache-control", "no-cache, private"))
@@ -101,21 +102,24 @@ def not_acceptable(supported: Sequence[str]) -> NotAcceptable:
     return NotAcceptable(f"only the following media types are accepted: {', '.join(supported)}")
 
 
-def body_response(status: int, body: bytes, media: Media = JSON, warnings: Sequence[str] = ()) -> Response:
+def body_response(status: int, body: Body, media: Media = JSON, warnings: Sequence[str] = ()) -> Response:
     """Return JSON bytes as an answer in the encoding accepted, with upstream's `Warning` headers; protobuf bytes stay as they are."""
-    headers = JSON_HEADERS
-    if media.encoding == PROTOBUF:
-        body = body if body.startswith(PREFIX) else _to_protobuf(body)
-        headers = PROTOBUF_HEADERS if body.startswith(PREFIX) else JSON_HEADERS
-    elif media.encoding == CBOR:
-        headers = CBOR_HEADERS
-        body = body if body.startswith(SELF_DESCRIBED) else encode_json(body)
-    elif media.encoding == "application/yaml":
-        headers = YAML_HEADERS
-        body = encode_yaml(orjson.loads(body))
+    headers: tuple[tuple[str, str], ...] = JSON_HEADERS
+    if media.encoding != "application/json":
+        headers, body = _encoded(bytes(body), media.encoding)
     if warnings:
         return Response(status, headers + warning_headers(warnings), body, True)
     return Response(status, headers, body, True)
+
+
+def _encoded(body: bytes, encoding: str) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    """Return headers and body of an answer that is not in JSON, or is for want of such an encoding of its kind."""
+    if encoding == PROTOBUF:
+        body = body if body.startswith(PREFIX) else _to_protobuf(body)
+        return (PROTOBUF_HEADERS if body.startswith(PREFIX) else JSON_HEADERS), body
+    if encoding == CBOR:
+        return CBOR_HEADERS, body if body.startswith(SELF_DESCRIBED) else encode_json(body)
+    return YAML_HEADERS, encode_yaml(orjson.loads(body))
 
 
 def warning_headers(warnings: Sequence[str]) -> tuple[tuple[str, str], ...]:

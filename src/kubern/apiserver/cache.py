@@ -58,17 +58,21 @@ class ResourceCache:
         self.floor = 0
         self.changed_at = 0
         """The revision of the newest change: a list taken at or after it is still the current one."""
+        self._ordered: list[Entry] | None = None
+        """All the objects in key order, kept between two changes: when many start to watch at once, each lists first."""
 
     def load(self, entries: Iterable[Entry], revision: int) -> None:
         """Start over with these objects, taken at `revision`."""
         self.entries = {entry.key: entry for entry in entries}
         self.keys = sorted(self.entries)
+        self._ordered = None
         self.window.clear()
         self.floor = self.changed_at = revision
 
     def apply(self, key: str, event: Event) -> Change | None:
         """Take one event of the store in and return the change; None for a deletion of what was not here."""
         revision = event.current.mod_revision
+        self._ordered = None
         known = self.entries.get(key)
         # what could not be read was never shown: it appears when it can be read, and goes without a word
         previous = known if known is None or known.readable else None
@@ -104,9 +108,13 @@ class ResourceCache:
         return newest
 
     def select(self, namespace: str = "", start: str = "") -> Sequence[Entry]:
-        """Return the objects of a namespace (empty: all) in key order, from key `start` on."""
+        """Return the objects of a namespace (empty: all) in key order, from key `start` on; the sequence must not be changed."""
         entries = self.entries
-        return [entries[key] for key in self.span(namespace, start)]
+        if namespace or start:
+            return [entries[key] for key in self.span(namespace, start)]
+        if self._ordered is None:
+            self._ordered = [entries[key] for key in self.keys]
+        return self._ordered
 
     def span(self, namespace: str = "", start: str = "") -> Sequence[str]:
         """Return the keys of a namespace (empty: all), from key `start` on; they must not be changed."""

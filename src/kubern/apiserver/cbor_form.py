@@ -22,7 +22,7 @@ class CborForm:
 
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Return a list's body."""
-        return encode_json(self._inner.encode_list(entries, meta))
+        return encode_json(bytes(self._inner.encode_list(entries, meta)))
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """Return the body of a BOOKMARK event's object."""

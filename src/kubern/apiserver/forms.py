@@ -15,7 +15,10 @@ from kubern.api.resource import Column, Resource
 from kubern.apiserver.encoding import Entry
 from kubern.base.clock import Clock
 from kubern.base.json import Obj
+from kubern.http.pieces import Body, Joined
 
+_MANY = 64
+"""Items from which on a list is joined while it is sent."""
 INITIAL_END = "k8s.io/initial-events-end"
 
 
@@ -45,7 +48,7 @@ class Form(Protocol):
         """Return one object."""
         ...
 
-    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> Body:
         """Return a list."""
         ...
 
@@ -69,16 +72,13 @@ class FullForm:
         """Return the cached bytes."""
         return entry.full
 
-    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
+    def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> Body:
         """Join the cached bytes of the items, which in a typed list carry neither kind nor apiVersion."""
         head = b'%b%b,"items":[' % (self._list_head, orjson.dumps(meta.obj()))
         items = [entry.item for entry in entries]
-        if not items:
-            return head + b"]}"
-        # one join: a second copy of a list of many megabytes would cost more than the first
-        items[0] = head + items[0]
-        items[-1] += b"]}"
-        return b",".join(items)
+        if len(items) < _MANY:
+            return b"%b%b]}" % (head, b",".join(items))
+        return Joined(head, items, b"]}")
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """Return an object with nothing but a resourceVersion."""

@@ -32,7 +32,7 @@ class ProtobufForm:
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Return a list's body."""
         if not isinstance(self._inner, FullForm):
-            return self._converted(self._inner.encode_list(entries, meta))
+            return self._converted(bytes(self._inner.encode_list(entries, meta)))
         kind = f"{self._inner.kind}List"
         return self._codec.encode_list(self._inner.api_version, kind, meta.obj(), map(self._message, entries))
 

@@ -50,7 +50,7 @@ class InProcessTransport:
             raise InternalError(f"{method} {path}: a stream where an answer was expected")
         if answer.status >= 400:
             raise _error(answer)
-        return Reply(answer.status, answer.body)
+        return Reply(answer.status, bytes(answer.body))
 
     async def stream(
         self, path: str, *, query: Mapping[str, str] | None = None, accept: str = ""
@@ -60,7 +60,7 @@ class InProcessTransport:
         if isinstance(answer, Response):
             if answer.status >= 400:
                 raise _error(answer)
-            for line in answer.body.splitlines():
+            for line in bytes(answer.body).splitlines():
                 yield line
             return
         if not isinstance(answer, Stream):
@@ -159,9 +159,9 @@ def _resolve(future: asyncio.Future[None] | None) -> None:
 
 def _error(answer: Response) -> Exception:
     try:
-        status: Any = orjson.loads(answer.body)
+        status: Any = orjson.loads(bytes(answer.body))
     except orjson.JSONDecodeError:
         status = None
     if not isinstance(status, dict):
-        status = {"message": answer.body.decode(errors="replace")[:500].strip()}
+        status = {"message": bytes(answer.body).decode(errors="replace")[:500].strip()}
     return from_status(status, answer.status)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, cast
 
 from kubern.base.errors import StatusError
@@ -18,6 +18,7 @@ from kubern.http.contract import Answer, Handler, Peer, Response, Stream, Tunnel
 from kubern.http.heads import GZIP_FROM, Heads, accepts_gzip, compressed, error_response, refusal
 from kubern.http.limits import Limits
 from kubern.http.parser import BadMessage, Parsed, RequestParser
+from kubern.http.pieces import slices_of
 from kubern.http.streaming import ChunkedWriter
 from kubern.http.tls import certificate_of
 from kubern.http.websocket import WebSocket, accept_head
@@ -61,7 +62,8 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._writer: ChunkedWriter | None = None
         self._channel: Channel | None = None
-        self._unsent = memoryview(b"")
+        self._unsent: Iterator[bytes | memoryview] | None = None
+        """What is left of a large body."""
         self._keep = False
         """Whether the connection goes on after the answer that is being sent."""
         self._broken: BadMessage | None = None
@@ -137,7 +139,7 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
-        if self._unsent:
+        if self._unsent is not None:
             self._send_slices()
         if self._current is None and self._channel is None:
             self._advance()
@@ -145,7 +147,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._host.closed(self)
         self._queue.clear()
-        self._unsent = memoryview(b"")
+        self._unsent = None
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
@@ -265,23 +267,25 @@ class Connection(asyncio.Protocol):
         if parsed.request.method == "HEAD":
             body = b""
         if len(body) <= _JOIN_BELOW:
-            self.transport.write(data + body)
+            self.transport.write(data + bytes(body))
             self._done(keep)
         else:
             self.transport.write(data)
             self._keep = keep
-            self._unsent = memoryview(body)
+            self._unsent = slices_of(body)
             self._send_slices()
 
     def _send_slices(self) -> None:
         """Send more of a large body; `resume_writing` calls it again when the peer has taken enough."""
-        while self._unsent and self._writable is None and not self.transport.is_closing():
-            self.transport.write(self._unsent[:_JOIN_BELOW])
-            self._unsent = self._unsent[_JOIN_BELOW:]
-        if self._unsent:
-            self.deadline = self._host.loop.time() + self._host.limits.idle_timeout
-        else:
-            self._done(self._keep)
+        unsent = cast("Iterator[bytes | memoryview]", self._unsent)
+        while self._writable is None and not self.transport.is_closing():
+            part = next(unsent, None)
+            if part is None:
+                self._unsent = None
+                self._done(self._keep)
+                return
+            self.transport.write(part)
+        self.deadline = self._host.loop.time() + self._host.limits.idle_timeout
 
     def _done(self, keep: bool) -> None:
         self._current = None
@@ -297,7 +301,7 @@ class Connection(asyncio.Protocol):
         response = refusal(error.status, error.message)
         head = self._head(response.status, response.headers)
         length = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(response.body)
-        self.transport.write(head + length + response.body)
+        self.transport.write(head + length + bytes(response.body))
         self._discarding = True
         self.deadline = self._host.loop.time() + _LINGER
 
@@ -396,7 +400,7 @@ class Connection(asyncio.Protocol):
             self._refuse(BadMessage(408, "the request did not arrive in time"))
         else:
             self._discarding = True
-            if self._unsent or self.transport.is_closing() or self.transport.get_write_buffer_size():
+            if self._unsent is not None or self.transport.is_closing() or self.transport.get_write_buffer_size():
                 self.transport.abort()
             else:
                 self.transport.close()

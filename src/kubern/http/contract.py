@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from kubern.http.pieces import Body
+
 Headers = Sequence[tuple[str, str]]
 
 
@@ -45,7 +47,7 @@ class Response(NamedTuple):
 
     status: int
     headers: Headers
-    body: bytes = b""
+    body: Body = b""
     gzip: bool = False
     """Compress a body of 128 KiB or more for a client that accepts gzip."""
 

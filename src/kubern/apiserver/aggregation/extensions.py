@@ -99,7 +99,7 @@ async def _asked_here(handler: Handler, path: str, headers: Mapping[str, str]) -
     answer = await answered if inspect.isawaitable(answered) else answered
     if not isinstance(answer, Response):
         raise ConnectionError("a stream where a document was expected")
-    return Said(answer.status, {name.lower(): value for name, value in answer.headers}, answer.body)
+    return Said(answer.status, {name.lower(): value for name, value in answer.headers}, bytes(answer.body))
 
 
 def identity_headers(user: User) -> list[tuple[str, str]]:

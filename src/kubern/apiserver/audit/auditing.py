@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kubern.apiserver.audit.log import AuditLog, Rotation
 from kubern.apiserver.audit.policy import LEVELS, Rule, judge, parse
-from kubern.apiserver.audit.record import CURRENT, Record, status_of
+from kubern.apiserver.audit.record import CURRENT, REQUEST_RESPONSE, Record, status_of
 from kubern.apiserver.config import Config
 from kubern.apiserver.connections import told
 from kubern.apiserver.identity import User
@@ -25,6 +25,7 @@ from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.base.metrics import Family, single
 from kubern.http.contract import Answer, Handler, Request, Response, Stream, StreamWriter
+from kubern.http.pieces import Joined
 
 if TYPE_CHECKING:
     from kubern.apiserver.audit.webhook import AuditWebhook
@@ -100,7 +101,8 @@ class Auditing:
             return answer
         now = self._clock.now()
         if isinstance(answer, Response):
-            body = bytes(answer.body)
+            whole = record.verdict.level >= REQUEST_RESPONSE or not isinstance(answer.body, Joined)
+            body = bytes(answer.body) if whole else b""  # a long list is put together only to be written down
             self._write(record, "ResponseComplete", now, status_of(answer.status, body), body)
             return answer._replace(headers=(*answer.headers, ("audit-id", record.id)))
         status: Obj = {"metadata": {}, "code": answer.status if isinstance(answer, Stream) else 101}
