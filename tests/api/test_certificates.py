@@ -37,6 +37,7 @@ def controllers(api, authority, tmp_path_factory):
     (directory / "ca.key").write_bytes(key)
     command = [
         sys.executable, "-m", "kubern", "controller-manager", "--kubeconfig", str(api.kubeconfig), "--no-leader-elect",
+        "--secure-port=0",
         "--controllers", CONTROLLERS, "--cluster-signing-duration=2h", f"--cluster-signing-cert-file={authority.file}",
         f"--cluster-signing-key-file={directory / 'ca.key'}",
     ]  # fmt: skip

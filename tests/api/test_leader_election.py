@@ -31,7 +31,16 @@ def programs(api, tmp_path):
 
     def start(*command):
         log = tmp_path / f"log{next(numbers)}"
-        line = [sys.executable, "-m", "kubern", *command, "--kubeconfig", str(api.kubeconfig), *TIMES]
+        line = [
+            sys.executable,
+            "-m",
+            "kubern",
+            *command,
+            "--kubeconfig",
+            str(api.kubeconfig),
+            "--secure-port=0",
+            *TIMES,
+        ]
         with log.open("w") as errors:
             process = subprocess.Popen(line, stderr=errors)
         made[process] = log

@@ -28,7 +28,8 @@ def eventually(check):
 
 
 def start(api, tmp_path, *arguments):
-    command = [sys.executable, "-m", "kubern", "scheduler", "--kubeconfig", str(api.kubeconfig), *arguments]
+    program = [sys.executable, "-m", "kubern", "scheduler", "--kubeconfig", str(api.kubeconfig)]
+    command = [*program, "--secure-port=0", *arguments]
     return subprocess.Popen(command, stderr=(tmp_path / "log").open("w"))
 
 

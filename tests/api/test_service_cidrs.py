@@ -35,6 +35,7 @@ def controllers(small, tmp_path):
     _, api = small
     command = [
         sys.executable, "-m", "kubern", "controller-manager", "--kubeconfig", str(api.kubeconfig), "--no-leader-elect",
+        "--secure-port=0",
         "--controllers", "service-cidr-controller",
     ]  # fmt: skip
     with (tmp_path / "controllers").open("w") as log:

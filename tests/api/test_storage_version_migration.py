@@ -25,6 +25,7 @@ def cluster(own_apiserver, tmp_path):
     api = own_apiserver(SERVED).start()
     command = [
         sys.executable, "-m", "kubern", "controller-manager", "--kubeconfig", str(api.kubeconfig), "--no-leader-elect",
+        "--secure-port=0",
         "--controllers", "storage-version-migrator-controller",
     ]  # fmt: skip
     with (tmp_path / "controllers").open("w") as log:

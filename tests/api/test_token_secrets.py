@@ -38,6 +38,7 @@ def cluster(tmp_path_factory, authority):
     api = server.start()
     command = [
         sys.executable, "-m", "kubern", "controller-manager", "--kubeconfig", str(api.kubeconfig), "--no-leader-elect",
+        "--secure-port=0",
         "--controllers", "serviceaccount-token-controller,legacy-serviceaccount-token-cleaner-controller",
         f"--root-ca-file={authority.file}", f"--service-account-private-key-file={directory / 'sa.key'}",
     ]  # fmt: skip

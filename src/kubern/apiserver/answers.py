@@ -16,16 +16,13 @@ from kubern.api.codec.cbor import CBOR, CBOR_SEQUENCE, SELF_DESCRIBED, encode_js
 from kubern.api.codec.protobuf import PREFIX
 from kubern.base.errors import NotAcceptable, StatusError
 from kubern.base.json import Obj
+from kubern.http.answers import JSON_HEADERS
 from kubern.http.contract import Response
 from kubern.http.pieces import Body
 
-JSON_HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
 YAML_HEADERS = (("content-type", "application/yaml"), ("cache-control", "no-cache, private"))
 PROTOBUF_HEADERS = (("content-type", PROTOBUF), ("cache-control", "no-cache, private"))
 CBOR_HEADERS = (("content-type", CBOR), ("cache-control", "no-cache, private"))
-TEXT_HEADERS = (
-    ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-cache, private"), ("x-content-type-options", "nosniff"),
-)  # fmt: skip
 
 _ALL_WARNINGS, _ONE_WARNING = 4096, 256
 """Letters that all warnings of an answer may have, and each one when they are more, as upstream bounds them."""
@@ -155,11 +152,6 @@ def error_response(error: StatusError, media: Media = JSON) -> Response:
     if error.retry_after:
         return response._replace(headers=(*response.headers, ("retry-after", str(error.retry_after))))
     return response
-
-
-def text_response(status: int, text: str) -> Response:
-    """Return plain text, as the health checks and unknown paths answer."""
-    return Response(status, TEXT_HEADERS, text.encode())
 
 
 def success(details: Obj) -> Obj:

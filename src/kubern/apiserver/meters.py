@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kubern.apiserver.counts import Events, event_families
-from kubern.apiserver.health import VERSION
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.metrics import CONTENT_TYPE, Family, Histogram, expose, process_families
+from kubern.base.version import VERSION
 from kubern.http.contract import Answer, Request, Response
 
 if TYPE_CHECKING:

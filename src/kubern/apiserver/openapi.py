@@ -14,12 +14,12 @@ from kubern.api.openapi import V2_TYPES, OpenAPI
 from kubern.api.openapi.operations import group_version_path
 from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE
 from kubern.apiserver.aggregation.documents import RemoteDocuments
-from kubern.apiserver.answers import text_response
 from kubern.apiserver.core import Core
-from kubern.apiserver.health import VERSION
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import NotAcceptable
+from kubern.base.version import VERSION
+from kubern.http.answers import text_response
 from kubern.http.contract import Answer, Request, Response
 
 V3 = "/openapi/v3"

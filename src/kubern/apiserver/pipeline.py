@@ -14,7 +14,6 @@ from kubern.api.codec import ACCEPTED, unsupported
 from kubern.api.resource import Resource
 from kubern.apiserver.aggregation.forwarding import forward
 from kubern.apiserver.aggregation.remote import group_version_of
-from kubern.apiserver.answers import text_response
 from kubern.apiserver.audit.record import CURRENT, annotate
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion_webhook import converted
@@ -27,46 +26,19 @@ from kubern.apiserver.request_info import RequestInfo
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
 from kubern.base.errors import InternalError, MethodNotAllowed, NotFound
+from kubern.http.answers import text_response
 from kubern.http.contract import Answer, Request
+from kubern.http.routes import RouteTable
 from kubern.store.contract import StoreError
 
 _log = logging.getLogger(__name__)
 
 Route = Callable[[Request, RequestInfo], "Answer | Awaitable[Answer]"]
 """Answers a non-resource path."""
+Routes = RouteTable[Route]
 
 _ALLOWED, _DENIED = ("allowed",), ("denied",)
 _METHODS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-
-class Routes:
-    """The non-resource paths: exact ones and, for those that end in `/*`, everything below."""
-
-    def __init__(self) -> None:
-        self._exact: dict[str, Route] = {}
-        self._below: list[tuple[str, Route]] = []
-
-    def add(self, path: str, route: Route) -> None:
-        """Let `route` answer `path`."""
-        if path.endswith("/*"):
-            self._below.append((path[:-1], route))
-        else:
-            self._exact[path] = route
-
-    def remove(self, path: str) -> None:
-        """Answer an exact path no longer."""
-        del self._exact[path]
-
-    def find(self, path: str) -> Route | None:
-        """Return what answers `path`, or None."""
-        route = self._exact.get(path) or self._exact.get(path.rstrip("/"))
-        if route:
-            return route
-        return next((route for prefix, route in self._below if path.startswith(prefix)), None)
-
-    def paths(self) -> list[str]:
-        """Return every exact path, for the index at `/`."""
-        return sorted(self._exact)
 
 
 class Pipeline:

@@ -26,9 +26,9 @@ from kubern.apiserver.bootstrap import bootstrap
 from kubern.apiserver.config import Config
 from kubern.apiserver.core import Core
 from kubern.apiserver.customresources import CustomResources
-from kubern.apiserver.debugging import Debugging
 from kubern.apiserver.discovery import Discovery
 from kubern.apiserver.edge import Edge
+from kubern.apiserver.flags import flags_of
 from kubern.apiserver.flow.keeping import Keeping
 from kubern.apiserver.flow.limits import limits_of
 from kubern.apiserver.health import Health
@@ -40,9 +40,11 @@ from kubern.apiserver.review import reviewers
 from kubern.apiserver.security import secure
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.apiserver.verb import Verb
-from kubern.apiserver.zpages import ZPages
 from kubern.base.clock import Clock
 from kubern.base.scan import scan
+from kubern.diagnostics.profiling import ROOT as PPROF
+from kubern.diagnostics.profiling import Profiling
+from kubern.diagnostics.zpages import ZPages
 from kubern.http.contract import Handler
 from kubern.store.contract import Store
 
@@ -92,15 +94,24 @@ class ApiServer:
         self._flow_objects = Keeping(self.core) if limits.flow else None
         meters = Meters(self.core, limits.flow)
         meters.install(self.routes)
-        ZPages(self.core, self.routes).install()
-        if config.profiling:
-            Debugging(self.core).install(self.routes)
+        self._show_itself()
         edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
         self._auditing = audited(edge.handle, config, clock)
         self.handler: Handler = self._auditing.handle if self._auditing else edge.handle
         if self._auditing:
             meters.others.append(self._auditing.families)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _show_itself(self) -> None:
+        """Serve the pages that tell what this server is and does."""
+        config, clock = self.core.config, self.core.clock
+        pages = ZPages("kube-apiserver", clock, self.routes.paths, lambda: dict(flags_of(config)))
+        self.routes.add("/statusz", lambda request, info: pages.statusz(request))
+        self.routes.add("/flagz", lambda request, info: pages.flagz(request))
+        if config.profiling:
+            profiling = Profiling(clock)
+            for path in (PPROF, f"{PPROF}/*"):
+                self.routes.add(path, lambda request, info: profiling.serve(request))
 
     async def start(self) -> None:
         """Fill the watch caches and create what every cluster has."""

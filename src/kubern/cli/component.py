@@ -13,7 +13,7 @@ import uvloop
 
 from kubern.base.clock import Clock, SystemClock
 from kubern.cli.failure import failures_said
-from kubern.client.contract import Client
+from kubern.client.client import ApiClient
 
 
 def set_up_logging(verbosity: int) -> None:
@@ -51,10 +51,9 @@ def run_until_told(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def run_component(
-    main: Callable[[Client, Clock], Awaitable[None]], kubeconfig: Path, verbosity: int, agent: str
+    main: Callable[[ApiClient, Clock], Awaitable[None]], kubeconfig: Path, verbosity: int, agent: str
 ) -> None:
     """Run a component as the user of a kubeconfig; `agent` is its name as upstream's component of the kind has it."""
-    from kubern.client.client import ApiClient
     from kubern.client.kubeconfig import load
     from kubern.client.transport_https import HttpsTransport
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kubern.base.json import Obj
+from kubern.client.request_counts import RequestCounts
 
 
 class GVR(NamedTuple):
@@ -41,6 +42,8 @@ class Reply(NamedTuple):
 
 class Transport(Protocol):
     """Carries requests to one apiserver as one user."""
+
+    counts: RequestCounts
 
     async def request(
         self,

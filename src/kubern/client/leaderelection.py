@@ -12,12 +12,14 @@ import logging
 import random
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 from kubern.base.clock import Clock
 from kubern.base.errors import AlreadyExists, Conflict, NotFound, StatusError
+from kubern.base.introspection import Introspection
 from kubern.base.json import Obj
+from kubern.base.metrics import Family
 from kubern.client.contract import GVR, Client
 from kubern.client.events import NORMAL, EventRecorder
 from kubern.client.lease_record import Seen, may_take, observed, released, taken, valid
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 LEASES = GVR("coordination.k8s.io", "v1", "leases")
 JITTER = 1.2
+TOLERATED = 20.0
+"""Seconds past the end of its Lease after which a leader counts as broken."""
 LAST_WORD = 1.0
 """Seconds that the last Event may take when the work ends."""
 
@@ -84,12 +88,14 @@ class Elector:
         self._recorder = EventRecorder(client, candidate.component, clock)
         self._seen: Seen | None = None
         self._reported = ""
+        self._leads = False
 
     async def lead(self, work: Work) -> None:
         """Wait until elected, then run `work` until it ends. Raises `LeadershipLost` when leadership was lost meanwhile."""
         settings = self._settings
         while not await self._try():
             await self._clock.sleep(settings.retry_period * (1 + JITTER * self._chance.random()))
+        self._leads = True
         self._tell("became leader")
         working, renewing = asyncio.ensure_future(work()), asyncio.ensure_future(self._renew())
         telling = asyncio.ensure_future(self._recorder.run())
@@ -100,10 +106,33 @@ class Elector:
                 raise LeadershipLost(f"leaderelection lost: lease {settings.namespace}/{settings.name}")
             working.result()
         finally:
+            self._leads = False
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._ended()
+
+    def join(self, introspection: Introspection) -> None:
+        """Let a program tell whether this candidate leads, and whether it renews its Lease."""
+        introspection.checks["leaderElection"] = self.check
+        introspection.sources.append(self.families)
+
+    def check(self) -> str:
+        """Return what is wrong: a leader that could not renew its Lease for long, and works all the same."""
+        seen, settings = self._seen, self._settings
+        if not self._leads or seen is None:
+            return ""
+        late = self._clock.monotonic() - seen.at > settings.lease_duration + TOLERATED
+        return f"failed election to renew leadership on lease {settings.name}" if late else ""
+
+    def families(self) -> Iterator[Family]:
+        """Yield the metrics."""
+        yield Family(
+            "leader_election_master_status", "gauge",
+            "[ALPHA] Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates "
+            "master. 'name' is the string used to identify the lease. Please make sure to group by name.",
+            ("name",), {(self._settings.name,): int(self._leads)},
+        )  # fmt: skip
 
     async def _ended(self) -> None:
         """Say so, and release the Lease where that is wanted: the work is over."""

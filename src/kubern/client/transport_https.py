@@ -13,6 +13,7 @@ from yarl import URL
 from kubern.base.errors import ServiceUnavailable, StatusError, Timeout, from_status
 from kubern.client.contract import Reply
 from kubern.client.kubeconfig import Access
+from kubern.client.request_counts import UNREACHED, RequestCounts
 
 DEADLINE = 60.0
 CONNECT_SECONDS = 10.0
@@ -29,6 +30,8 @@ class HttpsTransport:
     def __init__(self, access: Access, agent: str = "kubern") -> None:
         self._access = access
         self._agent = agent
+        self._now = asyncio.get_running_loop().time
+        self.counts = RequestCounts(URL(access.server).authority)
         # apart: a process may follow more resources than a pool has places, and its requests must not wait for those
         self._session = self._open(REQUESTS_AT_ONCE)
         self._streams = self._open(0)
@@ -49,18 +52,22 @@ class HttpsTransport:
             headers["Content-Type"] = content_type or "application/json"
         timeout = aiohttp.ClientTimeout(total=DEADLINE, connect=CONNECT_SECONDS)
         for attempt in (1, 2):
+            begun = self._now()
             try:
                 async with self._session.request(
                     method, self._url(path, query), data=body or None, headers=headers, timeout=timeout
                 ) as answer:
                     content = await answer.read()
+                    self.counts.count(method, str(answer.status), self._now() - begun)
                     if answer.status >= 400:
                         raise _error(answer, content)
                     return Reply(answer.status, content)
             except aiohttp.ClientError as error:
+                self.counts.count(method, UNREACHED, self._now() - begun)
                 if attempt == 2 or method not in _SAFE:
                     raise ServiceUnavailable(f"{self._access.server} cannot be reached: {error}") from error
             except TimeoutError as error:
+                self.counts.count(method, UNREACHED, self._now() - begun)
                 raise Timeout(f"{method} {path}: no answer within {DEADLINE:.0f} s") from error
         raise AssertionError("unreachable")
 
@@ -69,10 +76,12 @@ class HttpsTransport:
     ) -> AsyncGenerator[bytes, None]:
         """See `Transport.stream`."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        begun = self._now()
         try:
             async with self._streams.get(
                 self._url(path, query), headers=self._headers(accept), timeout=timeout
             ) as answer:
+                self.counts.count("GET", str(answer.status), self._now() - begun)
                 if answer.status >= 400:
                     raise _error(answer, await answer.read())
                 partial = b""

@@ -13,6 +13,7 @@ import orjson
 
 from kubern.base.errors import InternalError, Timeout, from_status
 from kubern.client.contract import Reply
+from kubern.client.request_counts import RequestCounts
 from kubern.http.contract import Answer, Handler, Peer, Request, Response, Stream
 
 DEADLINE = 60.0
@@ -27,6 +28,7 @@ class InProcessTransport:
         self._handler = handler
         self._peer = peer
         self._agent = agent
+        self.counts = RequestCounts("in-process")
 
     async def request(
         self,
@@ -39,6 +41,8 @@ class InProcessTransport:
         accept: str = "",
     ) -> Reply:
         """See `Transport.request`."""
+        now = asyncio.get_running_loop().time
+        begun = now()
         async with asyncio.timeout(DEADLINE) as deadline:
             try:
                 answer = await self._call(method, path, query, body, content_type, accept)
@@ -48,6 +52,7 @@ class InProcessTransport:
                 raise
         if not isinstance(answer, Response):
             raise InternalError(f"{method} {path}: a stream where an answer was expected")
+        self.counts.count(method, str(answer.status), now() - begun)
         if answer.status >= 400:
             raise _error(answer)
         return Reply(answer.status, bytes(answer.body))

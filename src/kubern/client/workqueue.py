@@ -14,14 +14,17 @@ from typing import Generic, TypeVar
 
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock
+from kubern.client.queue_counts import QueueCounts
 
 K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
-    """Keys to work on. Failures back off from 5 ms to 1000 s, doubling."""
+    """Keys to work on. Failures back off from 5 ms to 1000 s, doubling. `counts` is told of all."""
 
-    def __init__(self, clock: Clock, *, base: float = 0.005, cap: float = 1000.0) -> None:
+    def __init__(
+        self, clock: Clock, *, base: float = 0.005, cap: float = 1000.0, counts: QueueCounts | None = None
+    ) -> None:
         self._clock = clock
         self._backoff = Backoff(base, cap)
         self._ready: deque[K] = deque()
@@ -31,6 +34,7 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._order = itertools.count()
         self._changed = asyncio.Event()
+        self._counts = counts
 
     def __len__(self) -> int:
         return len(self._dirty)
@@ -40,6 +44,8 @@ class WorkQueue(Generic[K]):
         if key in self._dirty:
             return
         self._dirty.add(key)
+        if self._counts is not None:
+            self._counts.add(key, self._clock.monotonic())
         if key not in self._working:
             self._ready.append(key)
             self._changed.set()
@@ -59,6 +65,8 @@ class WorkQueue(Generic[K]):
     def add_rate_limited(self, key: K) -> float:
         """Have `key` worked on after its back-off; returns the seconds."""
         seconds = self._backoff.next(key)
+        if self._counts is not None:
+            self._counts.retried += 1
         self.add_after(key, seconds)
         return seconds
 
@@ -78,6 +86,8 @@ class WorkQueue(Generic[K]):
                 key = self._ready.popleft()
                 self._dirty.discard(key)
                 self._working.add(key)
+                if self._counts is not None:
+                    self._counts.get(key, self._clock.monotonic())
                 return key
             self._changed.clear()
             await self._wait(wait)
@@ -85,6 +95,8 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """The work on `key` has ended; if it was added meanwhile its turn comes again."""
         self._working.discard(key)
+        if self._counts is not None:
+            self._counts.done(key, self._clock.monotonic())
         if key in self._dirty:
             self._ready.append(key)
             self._changed.set()

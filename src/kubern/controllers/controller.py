@@ -12,9 +12,11 @@ from kubern.base.errors import StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers, Key, key_of
+from kubern.client.queue_counts import QueueCounts
 from kubern.controllers.actions import Plan
 from kubern.controllers.cache import Cache
 from kubern.controllers.owners import controller_of
+from kubern.controllers.queue_names import queue_name
 
 ToKeys = Callable[[Obj | None, Obj | None, Cache], Iterable[Key]]
 """From a change (before, after) to the keys to look at again."""
@@ -34,6 +36,14 @@ class Context(NamedTuple):
     clock: Clock
     informers: Informers
     cache: Cache
+    queues: list[QueueCounts]
+    """The numbers of all work queues."""
+
+    def counts(self, controller: str) -> QueueCounts:
+        """Return the numbers of a new queue, the one of the controller of this name."""
+        counts = QueueCounts(queue_name(controller))
+        self.queues.append(counts)
+        return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Loop:
         self._name = name
         self._reconciler = reconciler
         self._context = context
-        self._queue: WorkQueue[Key] = WorkQueue(context.clock)
+        self._queue: WorkQueue[Key] = WorkQueue(context.clock, counts=context.counts(name))
         self._memories: dict[Key, Any] = {}
         self._expectations = Expectations(context.cache)
         self._recorder = EventRecorder(context.client, reconciler.component, context.clock)

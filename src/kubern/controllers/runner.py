@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from kubern.base.clock import Clock
+from kubern.base.introspection import Introspection
+from kubern.base.metrics import Family
 from kubern.base.scan import scan
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
 from kubern.client.leaderelection import Elector, LeaseSettings, candidate
+from kubern.client.queue_counts import QueueCounts, queue_families
 from kubern.controllers import kinds
 from kubern.controllers.cache import DEFAULTS, Cache, Options
 from kubern.controllers.controller import Context, Controller
@@ -46,11 +49,16 @@ async def run_controllers(
     informers: Informers | None = None,
     names: Collection[str] | None = None,
     options: Options = DEFAULTS,
+    introspection: Introspection | None = None,
 ) -> None:
     """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started."""
     controllers = load(names)
+    queues: list[QueueCounts] = []
+    if introspection is not None:
+        introspection.sources.append(lambda: queue_families(queues, clock.monotonic()))
+        introspection.sources.append(lambda: _started(controllers))
     own = Informers(client, clock) if informers is None else informers
-    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options))
+    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues)
     for controller in controllers:
         # before anything runs: who wants metadata alone then shares these whole copies
         for watch in controller.reconciler.watches if controller.reconciler else ():
@@ -69,12 +77,31 @@ async def _run(controller: Controller, context: Context) -> None:
         await controller.run(context)
 
 
+def _started(controllers: Collection[Controller]) -> Iterator[Family]:
+    series: dict[tuple[str, ...], float] = {
+        (controller.name, "kube-controller-manager"): 1.0 for controller in controllers
+    }
+    yield Family(
+        "running_managed_controllers", "gauge",
+        "[ALPHA] Indicates where instances of a controller are currently running", ("name", "manager"), series,
+    )  # fmt: skip
+
+
 async def run_elected(
-    client: Client, clock: Clock, names: Collection[str] | None, options: Options, lease: LeaseSettings = LEASE
+    client: Client,
+    clock: Clock,
+    names: Collection[str] | None,
+    options: Options,
+    lease: LeaseSettings = LEASE,
+    introspection: Introspection | None = None,
 ) -> None:
     """Run controllers while holding the Lease that upstream's controller manager holds. Raises `LeadershipLost`.
 
     As upstream's, it lets the Lease run out when it is told to end.
     """
     elector = Elector(client, clock, lease, candidate(LEASE.name, release=False), random.Random())
-    await elector.lead(lambda: run_controllers(client, clock, names=names, options=options))
+    if introspection is not None:
+        elector.join(introspection)
+    await elector.lead(
+        lambda: run_controllers(client, clock, names=names, options=options, introspection=introspection)
+    )

@@ -41,6 +41,13 @@ class ServerTls:
             tls_verification.tolerate_unverified(context)
         return context
 
+    def trust(self, authority: str) -> None:
+        """Believe the client certificates of one more authority (PEM), for connections from now on. Raises `ssl.SSLError`."""
+        self.context.load_verify_locations(cadata=authority)
+        if self.context.verify_mode != ssl.CERT_OPTIONAL:
+            self.context.verify_mode = ssl.CERT_OPTIONAL
+            tls_verification.tolerate_unverified(self.context)
+
     def _stamp(self) -> tuple[tuple[int, int, int], ...]:
         files = [self._certificate, self._key, *self._client_cas]
         return tuple((info.st_mtime_ns, info.st_size, info.st_ino) for info in (path.stat() for path in files))

@@ -160,6 +160,11 @@ class Columns:
             self.on[row][uid].pod = pod
             self._touch(row)
 
+    @property
+    def pods(self) -> int:
+        """How many pods are counted on nodes."""
+        return len(self._where)
+
     def where(self, uid: str) -> int | None:
         """Return the row that a pod counts on."""
         return self._where.get(uid)

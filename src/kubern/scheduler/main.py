@@ -6,6 +6,7 @@ import asyncio
 import random
 
 from kubern.base.clock import Clock
+from kubern.base.introspection import Introspection
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
 from kubern.client.leaderelection import Elector, candidate
@@ -21,18 +22,28 @@ def default_configuration(name: str = DEFAULT_NAME) -> Configuration:
 
 
 async def run_scheduler(
-    client: Client, clock: Clock, config: Configuration | None = None, informers: Informers | None = None
+    client: Client,
+    clock: Clock,
+    config: Configuration | None = None,
+    informers: Informers | None = None,
+    introspection: Introspection | None = None,
 ) -> None:
     """Schedule until cancelled. `informers` are shared with others of the process; without them it follows the API by itself."""
     own = Informers(client, clock) if informers is None else informers
     scheduler = Scheduler(client, own, clock, config or default_configuration())
+    if introspection is not None:
+        scheduler.join(introspection)
     async with asyncio.TaskGroup() as group:
         if informers is None:
             own.start(group)
         await scheduler.run()
 
 
-async def run_elected(client: Client, clock: Clock, config: Configuration) -> None:
+async def run_elected(
+    client: Client, clock: Clock, config: Configuration, introspection: Introspection | None = None
+) -> None:
     """Schedule while holding the configuration's Lease, and release it in the end. Raises `LeadershipLost`."""
     elector = Elector(client, clock, config.lease, candidate("default-scheduler", release=True), random.Random())
-    await elector.lead(lambda: run_scheduler(client, clock, config))
+    if introspection is not None:
+        elector.join(introspection)
+    await elector.lead(lambda: run_scheduler(client, clock, config, introspection=introspection))

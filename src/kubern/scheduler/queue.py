@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,9 @@ FLUSH_AFTER = 300.0
 """Seconds after which a pod is tried again even if nothing that matters to it has happened."""
 CLAIM_FLUSH_AFTER = 30.0
 """The same for a pod that waits for its victims to leave a node: they may hang."""
+POD_ADD, POD_UPDATE = "UnscheduledPodAdd", "UnscheduledPodUpdate"
+FAILURE, BACKOFF_COMPLETE, TIMEOUT = "ScheduleAttemptFailure", "BackoffComplete", "UnschedulableTimeout"
+"""What brings pods to a place, besides events of the cluster, as upstream calls it."""
 _ANYTHING = "*"
 _DELETED = "Pod/Delete"
 
@@ -45,6 +49,10 @@ class Waiting:
     """active, backoff, parked, gated, or trying: popped, and being decided about."""
     missed: list[Event] = field(default_factory=list)
     """What happened while it was being decided about."""
+    entered: float = 0.0
+    """When it joined the queue for good: past its gates."""
+    tried: float = 0.0
+    """When the last attempt began."""
 
     @property
     def pod(self) -> Obj:
@@ -64,29 +72,41 @@ class Queue:
         """Parked pods by the name of each event that they wait for."""
         self._trying: dict[str, Waiting] = {}
         self._order = itertools.count()
+        self.incoming: Counter[tuple[str, str]] = Counter()
+        """How often pods came to a place, by upstream's name of what brought them and by the place."""
 
     def __len__(self) -> int:
         return len(self._pods)
+
+    def places(self) -> Counter[str]:
+        """Return how many pods are at each place."""
+        return Counter(held.place for held in self._pods.values())
 
     def add(self, info: PodInfo, now: float, *, gated: bool) -> None:
         """Take in a new pod, or the new form of one that waits (which may be placeable now)."""
         held = self._pods.get(info.uid)
         if held is None:
-            held = self._pods[info.uid] = Waiting(info, now)
+            held = self._pods[info.uid] = Waiting(info, now, entered=now)
+            brought = POD_ADD
         elif held.place in ("active", "backoff", "trying") or (held.place == "parked" and _same(held.info, info)):
             held.info = info
             return
+        else:
+            brought = POD_UPDATE
         held.info = info
         self._unpark(held)
         if gated:
             held.place = "gated"
+            self.incoming[brought, "gated"] += 1
         else:
-            self._activate(held)
+            if held.place == "gated":
+                held.entered = now
+            self._activate(held, brought)
 
     def again(self, info: PodInfo, now: float) -> None:
         """Take back a pod whose binding failed: it is tried again after a back-off."""
-        held = self._pods[info.uid] = Waiting(info, now, attempts=1)
-        self._delay(held, now)
+        held = self._pods[info.uid] = Waiting(info, now, attempts=1, entered=now)
+        self._delay(held, now, FAILURE)
 
     def remove(self, uid: str) -> None:
         """Forget a pod: it has a node, or is gone."""
@@ -101,13 +121,14 @@ class Queue:
             _, _, uid = heapq.heappop(self._backoff)
             held = self._pods.get(uid)
             if held and held.place == "backoff":
-                self._activate(held)
+                self._activate(held, BACKOFF_COMPLETE)
         while self._active:
             *_, uid = heapq.heappop(self._active)
             held = self._pods.get(uid)
             if held and held.place == "active":
                 held.place = "trying"
                 held.attempts += 1
+                held.tried = now
                 held.missed.clear()
                 self._trying[uid] = held
                 return held
@@ -126,9 +147,10 @@ class Queue:
             return
         waiting.refused_by, waiting.claim, waiting.since = plugins, claim, now
         if error or any(_helps(waiting, event) for event in waiting.missed):
-            self._delay(waiting, now)
+            self._delay(waiting, now, FAILURE)
         else:
             self._park(waiting)
+            self.incoming[FAILURE, "parked"] += 1
 
     def event(self, event: Event, now: float) -> None:
         """Tell of a change of the cluster: wakes the pods that it may help."""
@@ -141,14 +163,14 @@ class Queue:
             for waiting in [*self._parked.get(name, {}).values()]:
                 if _helps(waiting, event):
                     self._unpark(waiting)
-                    self._delay(waiting, now)
+                    self._delay(waiting, now, _shown(event.name))
 
     def flush(self, now: float) -> None:
         """Wake what has been parked for too long."""
         for waiting in self.parked():
             if now - waiting.since >= (CLAIM_FLUSH_AFTER if waiting.claim else FLUSH_AFTER):
                 self._unpark(waiting)
-                self._delay(waiting, now)
+                self._delay(waiting, now, TIMEOUT)
 
     def next_wake(self, now: float) -> float | None:
         """Return the seconds until a backed-off pod may be tried, None when none waits for that."""
@@ -173,19 +195,27 @@ class Queue:
             if not held:
                 del self._parked[name]
 
-    def _delay(self, waiting: Waiting, now: float) -> None:
+    def _delay(self, waiting: Waiting, now: float, brought: str) -> None:
         """Let a pod wait out its back-off, counted from its last failure: 1 s, doubling to 10 s."""
         ready = waiting.since + min(self._first * 2.0 ** min(waiting.attempts - 1, 30), self._last)
         if ready <= now:
-            self._activate(waiting)
+            self._activate(waiting, brought)
             return
         waiting.place = "backoff"
+        self.incoming[brought, "backoff"] += 1
         heapq.heappush(self._backoff, (ready, next(self._order), waiting.info.uid))
 
-    def _activate(self, waiting: Waiting) -> None:
+    def _activate(self, waiting: Waiting, brought: str) -> None:
         waiting.place = "active"
+        self.incoming[brought, "active"] += 1
         info = waiting.info
         heapq.heappush(self._active, (-info.priority, waiting.since, next(self._order), info.uid))
+
+
+def _shown(event: str) -> str:
+    """Return upstream's name of an event of the cluster: `NodeAdd`, `AssignedPodDelete`."""
+    kind, _, action = event.partition("/")
+    return f"AssignedPod{action}" if kind == "Pod" else f"{kind}{action}"
 
 
 def _same(one: PodInfo, other: PodInfo) -> bool:

@@ -9,10 +9,12 @@ import asyncio
 import functools
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from kubern.base.clock import Clock
 from kubern.base.errors import StatusError
+from kubern.base.introspection import Introspection
+from kubern.base.metrics import Family
 from kubern.client.contract import Client
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Informers
@@ -22,9 +24,11 @@ from kubern.scheduler.extended_cycle import schedule_extended
 from kubern.scheduler.extender import Extenders
 from kubern.scheduler.follower import Follower
 from kubern.scheduler.framework import Cycle, Eviction, Helpless, Plugin
+from kubern.scheduler.meters import ERROR, UNSCHEDULABLE, Meters
 from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.queue import Queue, Waiting
+from kubern.scheduler.timing import Stopwatch
 from kubern.scheduler.writer import Writer, says
 
 log = logging.getLogger(__name__)
@@ -47,11 +51,32 @@ class Scheduler:
         self._recorders = {name: EventRecorder(client, name, clock) for name in self.profiles}
         self._writers = {name: Writer(name, client, recorder, clock) for name, recorder in self._recorders.items()}
         self._wake = asyncio.Event()
+        self._synced = False
+        self._meters = Meters()
+        self._timed = {
+            profile.name: Stopwatch(profile.name, profile.plugins, self._meters, clock.monotonic)
+            for profile in config.profiles
+        }
+
+    def join(self, introspection: Introspection) -> None:
+        """Let a program tell what this scheduler counts, and when it knows the cluster."""
+        introspection.ready["sched-handler-sync"] = lambda: "" if self._synced else "the cluster is not known yet"
+        introspection.sources.append(self._families)
+
+    def _families(self) -> Iterator[Family]:
+        follower = self.follower
+        sizes = {
+            "nodes": len(follower.columns.rows),
+            "pods": follower.columns.pods,
+            "assumed_pods": len(follower.assumed),
+        }
+        return self._meters.families(self.queue, sizes)
 
     async def run(self) -> None:
         """Schedule until cancelled."""
         self.follower.wake = self._wake.set
         await self.follower.start()
+        self._synced = True
         try:
             async with asyncio.TaskGroup() as group:
                 for name, recorder in self._recorders.items():
@@ -98,10 +123,11 @@ class Scheduler:
             self._wake.set()
 
     def _try(self, waiting: Waiting, group: asyncio.TaskGroup) -> None:
-        cycle, plugins = self._cycle(waiting)
+        cycle, plugins, timed = self._cycle(waiting)
         try:
             with self.follower.nominations.as_seen_by(cycle.info):
                 outcome = schedule(cycle, plugins, self._chance, self.follower.nominations)
+            self._decided(waiting, timed)
             self._settle(waiting, cycle, outcome, group)
         except Exception as error:
             # a plug-in that raises must not take every other pod's placement with it
@@ -109,9 +135,10 @@ class Scheduler:
             self._failed(waiting, error, group)
 
     async def _try_extended(self, waiting: Waiting, group: asyncio.TaskGroup) -> None:
-        cycle, plugins = self._cycle(waiting)
+        cycle, plugins, timed = self._cycle(waiting)
         try:
             outcome = await schedule_extended(cycle, plugins, self._extenders, self.follower.nominations, self._chance)
+            self._decided(waiting, timed)
             # the pod may be gone, or on a node, by now
             if self.follower.held(cycle.info) is not None and waiting.place == "trying":
                 self._settle(waiting, cycle, outcome, group)
@@ -119,9 +146,18 @@ class Scheduler:
             log.exception("scheduling %s/%s failed", cycle.info.namespace, cycle.info.name)
             self._failed(waiting, error, group)
 
-    def _cycle(self, waiting: Waiting) -> tuple[Cycle, list[Plugin]]:
+    def _cycle(self, waiting: Waiting) -> tuple[Cycle, list[Plugin], Stopwatch | None]:
+        """Return a new cycle with the plug-ins to ask, and what times them if this is a cycle for that."""
         info = waiting.info
-        return Cycle(info, self.follower.columns, self.follower.listers), self._profile(info).plugins
+        profile = self._profile(info)
+        timed = self._timed[profile.name] if self._meters.sampled() else None
+        plugins = timed.plugins if timed is not None else profile.plugins
+        return Cycle(info, self.follower.columns, self.follower.listers), plugins, timed
+
+    def _decided(self, waiting: Waiting, timed: Stopwatch | None) -> None:
+        self._meters.decided(self._clock.monotonic() - waiting.tried)
+        if timed is not None:
+            timed.ended()
 
     def _settle(self, waiting: Waiting, cycle: Cycle, outcome: Placed | Unplaced, group: asyncio.TaskGroup) -> None:
         """Let a placed pod be bound, an unplaced one wait."""
@@ -130,6 +166,7 @@ class Scheduler:
             with self.follower.nominations.as_seen_by(info):
                 room = self._make_room(cycle, profile, outcome)
             self._refuse(waiting, outcome, room, group)
+            self._meters.attempt(profile.name, UNSCHEDULABLE, self._clock.monotonic() - waiting.tried)
             return
         for plugin in profile.plugins:
             if plugin.reserve is not None:
@@ -138,12 +175,13 @@ class Scheduler:
         self.follower.nominations.drop(info.uid)
         self.follower.columns.add_pod(info, outcome.node)
         self.queue.remove(info.uid)
-        group.create_task(self._bind(cycle, outcome.node), name="bind")
+        group.create_task(self._bind(waiting, cycle, outcome.node), name="bind")
 
     def _failed(self, waiting: Waiting, error: Exception, group: asyncio.TaskGroup) -> None:
         """An attempt that went wrong: it is made again after a back-off."""
         info = waiting.info
         self.queue.failed(waiting, (), self._clock.monotonic(), error=True)
+        self._erred(waiting)
         self._say(info, "SchedulerError", f"running the plug-ins: {error}", None, group)
 
     def _profile(self, info: PodInfo) -> Profile:
@@ -156,7 +194,10 @@ class Scheduler:
         found: Helpless | None = None
         for plugin in profile.plugins:
             if plugin.post_filter is not None:
+                begun = self._clock.monotonic()
                 room = plugin.post_filter(cycle, profile.plugins, outcome.helpable, self._chance)
+                self._meters.plugin(plugin.name, "PostFilter", "Success", self._clock.monotonic() - begun)
+                self._meters.preempted(len(room.victims) if isinstance(room, Eviction) else 0)
                 if isinstance(room, Eviction):
                     return room
                 found = room
@@ -193,7 +234,7 @@ class Scheduler:
         writer.refused(info.pod, message)
         group.create_task(writer.report(info.pod, reason, message, claim), name="report")
 
-    async def _bind(self, cycle: Cycle, node: str) -> None:
+    async def _bind(self, waiting: Waiting, cycle: Cycle, node: str) -> None:
         """Bind in the background. When that fails the pod is not on the node after all, and is tried again unless it is gone or bound."""
         info = cycle.info
         profile = self._profile(info)
@@ -201,6 +242,7 @@ class Scheduler:
             refusal = await self._permitted(cycle, node, profile)
             if not refusal:
                 await self._writers[profile.name].bind(cycle, node, profile.plugins, self._binder(cycle, node))
+                self._meters.bound(profile.name, waiting, self._clock.monotonic())
                 for plugin in profile.plugins:
                     if plugin.post_bind is not None:
                         plugin.post_bind(cycle, node)
@@ -211,7 +253,12 @@ class Scheduler:
         except Exception:
             # a plug-in's mistake concerns its pod, not the scheduler
             log.exception("binding %s/%s failed", info.namespace, info.name)
+        self._erred(waiting)
         self._undo(cycle, node, profile)
+
+    def _erred(self, waiting: Waiting) -> None:
+        profile = self._profile(waiting.info)
+        self._meters.attempt(profile.name, ERROR, self._clock.monotonic() - waiting.tried)
 
     def _binder(self, cycle: Cycle, node: str) -> Callable[[], Awaitable[None]] | None:
         """Return what binds the pod instead of a Binding: an extender that wants to."""

@@ -10,8 +10,8 @@ import orjson
 from kubern.apiserver.aggregation.availability import TIMEOUT
 from kubern.apiserver.aggregation.extensions import FAILURES, Extensions
 from kubern.apiserver.aggregation.remote import Remote
-from kubern.apiserver.answers import text_response
 from kubern.base.clock import Clock
+from kubern.http.answers import text_response
 from kubern.http.contract import Request, Response
 
 INDEX = "/openapi/v3"

@@ -10,8 +10,8 @@ import inspect
 
 from kubern.apiserver.aggregation.extensions import FAILURES, Extensions, identity_headers
 from kubern.apiserver.aggregation.remote import Remote
-from kubern.apiserver.answers import text_response
 from kubern.apiserver.identity import User
+from kubern.http.answers import text_response
 from kubern.http.client import HOP_BY_HOP, Fetched, fetch, request_head, tunnel
 from kubern.http.contract import Answer, Handler, Peer, Request, Response
 from kubern.http.relay import forwarded_headers, is_upgrade

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kubern.cli.command import Command
+from kubern.cli.options import LeaderElection, SecurePort, takes
+
+SECURE_PORT = 10257
 
 
+@takes(election=LeaderElection, port=SecurePort)
 def run(
+    election: LeaderElection,
+    port: SecurePort,
+    flags: Mapping[str, object],
     kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
     controllers: Annotated[
         str, typer.Option(help="Comma-separated: '*' for all, 'NAME' for one, '-NAME' for all but one.")
@@ -73,19 +81,6 @@ def run(
     leader_elect: Annotated[
         bool, typer.Option(help="Work only while holding the Lease kube-controller-manager.")
     ] = True,
-    leader_elect_lease_duration: Annotated[
-        str, typer.Option(help="How long others wait for a leader that is silent; default 15s.")
-    ] = "",
-    leader_elect_renew_deadline: Annotated[
-        str, typer.Option(help="How long a leader that cannot renew goes on; default 10s.")
-    ] = "",
-    leader_elect_retry_period: Annotated[str, typer.Option(help="Pause between two attempts; default 2s.")] = "",
-    leader_elect_resource_name: Annotated[
-        str, typer.Option(help="The Lease's name; default kube-controller-manager.")
-    ] = "",
-    leader_elect_resource_namespace: Annotated[
-        str, typer.Option(help="The Lease's namespace; default kube-system.")
-    ] = "",
     v: Annotated[
         int, typer.Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")
     ] = 2,
@@ -93,9 +88,9 @@ def run(
     """Run the controllers, for any Kubernetes API server."""
     from kubern.base.clock import Clock
     from kubern.base.duration import parse_duration
-    from kubern.cli.component import run_component
-    from kubern.cli.election import lease_settings
+    from kubern.base.introspection import Introspection
     from kubern.cli.failure import failures_said
+    from kubern.cli.served import Program, run_served
     from kubern.client.contract import Client
     from kubern.controllers.autoscaling.model import Settings
     from kubern.controllers.cache import Options
@@ -117,16 +112,7 @@ def run(
             },
             parse_duration(cluster_signing_duration),
         )
-        lease = lease_settings(
-            LEASE,
-            {
-                "lease_duration": leader_elect_lease_duration,
-                "renew_deadline": leader_elect_renew_deadline,
-                "retry_period": leader_elect_retry_period,
-                "name": leader_elect_resource_name,
-                "namespace": leader_elect_resource_namespace,
-            },
-        )
+        lease = election.settings(LEASE)
         autoscaling = Settings(
             float(parse_duration(horizontal_pod_autoscaler_sync_period)),
             float(parse_duration(horizontal_pod_autoscaler_downscale_stabilization)),
@@ -151,13 +137,13 @@ def run(
     )
     names = tuple(filter(None, controllers.split(",")))
 
-    async def main(client: Client, clock: Clock) -> None:
+    async def main(client: Client, clock: Clock, told: Introspection) -> None:
         if leader_elect:
-            await run_elected(client, clock, names, options, lease)
+            await run_elected(client, clock, names, options, lease, told)
         else:
-            await run_controllers(client, clock, names=names, options=options)
+            await run_controllers(client, clock, names=names, options=options, introspection=told)
 
-    run_component(main, kubeconfig, v, "kube-controller-manager")
+    run_served(main, kubeconfig, v, Program("kube-controller-manager", port, SECURE_PORT, flags))
 
 
 COMMAND = Command("controller-manager", run, group="Components")

@@ -41,7 +41,7 @@ class GarbageCollector:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.graph = Graph()
-        self._queue: WorkQueue[str] = WorkQueue(context.clock)
+        self._queue: WorkQueue[str] = WorkQueue(context.clock, counts=context.counts(COMPONENT))
         self._served: dict[GVR, Served] = {}
         self._recorder = EventRecorder(context.client, COMPONENT, context.clock)
         self._expectations = Expectations(context.cache)
@@ -177,4 +177,4 @@ async def _run(context: Context) -> None:
     await GarbageCollector(context).run()
 
 
-CONTROLLER = Controller("garbage-collector-controller", run=_run)
+CONTROLLER = Controller(COMPONENT, run=_run)

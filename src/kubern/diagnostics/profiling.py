@@ -1,4 +1,4 @@
-"""`/debug/pprof/`: what the apiserver is busy with, for whoever is authorized for the paths; off with --profiling=false.
+"""`/debug/pprof/`: what a program is busy with. Served by the apiserver and by the ports of the other programs, unless --no-profiling.
 
 What always holds: one CPU profile at a time; it is taken in a thread of its own, and ends when its client goes.
 """
@@ -9,12 +9,11 @@ import asyncio
 import sys
 import threading
 import traceback
+from urllib.parse import parse_qs
 
-from kubern.apiserver.answers import text_response
-from kubern.apiserver.core import Core
-from kubern.apiserver.pipeline import Routes
-from kubern.apiserver.request_info import RequestInfo
+from kubern.base.clock import Clock
 from kubern.base.errors import BadRequest
+from kubern.http.answers import text_response
 from kubern.http.contract import Answer, Request, Response
 
 ROOT = "/debug/pprof"
@@ -31,25 +30,33 @@ _INDEX = """<html><head><title>/debug/pprof/</title></head><body>
 """
 
 
-class Debugging:
-    """The paths."""
+class Profiling:
+    """The paths below `ROOT`."""
 
-    def __init__(self, core: Core) -> None:
-        self._clock = core.clock
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._running = False
 
-    def install(self, routes: Routes) -> None:
-        """Serve the paths."""
-        routes.add(ROOT, _index)
-        routes.add(f"{ROOT}/profile", self._profile)
-        routes.add(f"{ROOT}/cmdline", lambda request, info: text_response(200, "\0".join(sys.orig_argv)))
-        routes.add(f"{ROOT}/goroutine", lambda request, info: text_response(200, _stacks()))
-        routes.add(f"{ROOT}/*", lambda request, info: text_response(404, "Unknown profile\n"))
+    async def serve(self, request: Request) -> Answer:
+        """Answer one of them. Raises `BadRequest`."""
+        query = parse_qs(request.query)
+        match request.path.removeprefix(ROOT):
+            case "":
+                return Response(301, (("location", f"{ROOT}/"),), b"")
+            case "/":
+                return Response(200, (("content-type", "text/html; charset=utf-8"),), _INDEX.encode())
+            case "/profile":
+                text = query.get("debug", ["0"])[0] != "0"
+                return await self._profile(_seconds(query.get("seconds", [""])[0]), text)
+            case "/cmdline":
+                return text_response(200, "\0".join(sys.orig_argv))
+            case "/goroutine":
+                return text_response(200, _stacks())
+        return text_response(404, "Unknown profile\n")
 
-    async def _profile(self, request: Request, info: RequestInfo) -> Answer:
+    async def _profile(self, seconds: float, text: bool) -> Answer:
         from kubern.base.pprof import Sampler, as_pprof, as_text
 
-        seconds = _seconds(info.first("seconds"))
         if self._running:
             return text_response(500, "Could not enable CPU profiling: cpu profiling already in use\n")
         sampler = Sampler(seconds, self._clock.monotonic, self._clock.now().timestamp())
@@ -60,19 +67,13 @@ class Debugging:
         finally:
             sampler.stop()
             self._running = False
-        if info.first("debug") not in ("", "0"):
+        if text:
             return text_response(200, as_text(profile))
         headers = (
             ("content-type", "application/octet-stream"),
             ("content-disposition", 'attachment; filename="profile"'),
         )
         return Response(200, headers, as_pprof(profile))
-
-
-def _index(request: Request, info: RequestInfo) -> Answer:
-    if info.path == ROOT:
-        return Response(301, (("location", f"{ROOT}/"),), b"")
-    return Response(200, (("content-type", "text/html; charset=utf-8"),), _INDEX.encode())
 
 
 def _seconds(text: str) -> float:

@@ -1,0 +1,1 @@
+"""What every program shows of itself over HTTP: health, metrics, status, flags, configuration, profiles."""

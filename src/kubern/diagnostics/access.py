@@ -1,0 +1,159 @@
+"""Who may see what of a port: delegated to the apiserver, as TokenReview and SubjectAccessReview.
+
+Called by `port` for every request. What always holds: answers of the apiserver, yes or no, are remembered for at most `REMEMBERED`
+seconds, and of at most `MOST` tokens and questions; without a client nobody is known by a token, and nobody is allowed anything but the
+paths that are open to all. Source: the Kubernetes documentation of kube-scheduler's --authentication-… and --authorization-… flags.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from kubern.base.clock import Clock
+from kubern.base.errors import Forbidden, InternalError, StatusError, Unauthorized
+from kubern.client.contract import GVR, Client
+from kubern.http.contract import Peer, Request
+
+TOKEN_REVIEWS = GVR("authentication.k8s.io", "v1", "tokenreviews")
+ACCESS_REVIEWS = GVR("authorization.k8s.io", "v1", "subjectaccessreviews")
+REMEMBERED = 10.0
+MOST = 1024
+OPEN = ("/healthz", "/readyz", "/livez")
+"""Paths that need no rights, unless flags say otherwise."""
+ANONYMOUS, UNAUTHENTICATED, AUTHENTICATED = "system:anonymous", "system:unauthenticated", "system:authenticated"
+MASTERS = "system:masters"
+
+V = TypeVar("V")
+
+
+class Identity(NamedTuple):
+    """Who asks."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+_NOBODY = Identity(ANONYMOUS, (UNAUTHENTICATED,))
+
+
+class Access:
+    """Authenticates and authorizes. `authentication` and `authorization` are clients with the right to make the reviews."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        authentication: Client | None,
+        authorization: Client | None,
+        always_allow_paths: Sequence[str] = OPEN,
+    ) -> None:
+        self._authentication, self._authorization = authentication, authorization
+        self._exact = {path for path in always_allow_paths if not path.endswith("*")}
+        self._below = tuple(path[:-1] for path in always_allow_paths if path.endswith("*"))
+        self._tokens: _Memory[Identity | None] = _Memory(clock)
+        self._decisions: _Memory[tuple[bool, str]] = _Memory(clock)
+
+    async def check(self, request: Request) -> None:
+        """Return if the request may be answered. Raises `Unauthorized`, `Forbidden`, `InternalError`."""
+        who = await self._identify(request)
+        path = request.path
+        if path in self._exact or (self._below and path.startswith(self._below)) or MASTERS in who.groups:
+            return
+        allowed, reason = await self._decide(who, path, request.method.lower())
+        if not allowed:
+            message = f'forbidden: User "{who.name}" cannot {request.method.lower()} path "{path}"'
+            raise Forbidden(message + (f": {reason}" if reason else ""))
+
+    async def _identify(self, request: Request) -> Identity:
+        if request.peer.refused_certificate:
+            raise Unauthorized("Unauthorized")
+        if request.peer.certificate:
+            return _certified(request.peer)
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        token = token.strip()
+        if kind.lower() != "bearer" or not token or self._authentication is None:
+            return _NOBODY
+        key = hashlib.sha256(token.encode()).digest()
+        found = self._tokens.get(key)
+        if found is None:
+            found = self._tokens.put(key, await self._review(self._authentication, token))
+        if found[0] is None:
+            raise Unauthorized("Unauthorized")
+        return found[0]
+
+    async def _review(self, client: Client, token: str) -> Identity | None:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        try:
+            status = (await client.create(TOKEN_REVIEWS, review)).get("status") or {}
+        except StatusError as error:
+            raise InternalError(f"the token could not be reviewed: {error.message}") from error
+        if not status.get("authenticated"):
+            return None
+        user = status.get("user") or {}
+        groups = [*(user.get("groups") or ())]
+        if AUTHENTICATED not in groups:
+            groups.append(AUTHENTICATED)
+        extra = tuple((key, tuple(values)) for key, values in (user.get("extra") or {}).items())
+        return Identity(user.get("username", ""), tuple(groups), user.get("uid", ""), extra)
+
+    async def _decide(self, who: Identity, path: str, verb: str) -> tuple[bool, str]:
+        if self._authorization is None:
+            return False, ""
+        key = (who, path, verb)
+        found = self._decisions.get(key)
+        if found is None:
+            found = self._decisions.put(key, await self._ask(self._authorization, who, path, verb))
+        return found[0]
+
+    async def _ask(self, client: Client, who: Identity, path: str, verb: str) -> tuple[bool, str]:
+        spec = {
+            "user": who.name,
+            "groups": [*who.groups],
+            "uid": who.uid,
+            "extra": {name: [*values] for name, values in who.extra},
+            "nonResourceAttributes": {"path": path, "verb": verb},
+        }
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        try:
+            status = (await client.create(ACCESS_REVIEWS, review)).get("status") or {}
+        except StatusError as error:
+            raise InternalError(f"the access could not be reviewed: {error.message}") from error
+        return bool(status.get("allowed")), status.get("reason") or ""
+
+
+class _Memory(Generic[V]):
+    """Answers for a while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._held: dict[object, tuple[float, V]] = {}
+
+    def get(self, key: object) -> tuple[V] | None:
+        """Return an answer that is young enough, as a tuple of it alone."""
+        held = self._held.get(key)
+        return (held[1],) if held is not None and held[0] > self._clock.monotonic() else None
+
+    def put(self, key: object, value: V) -> tuple[V]:
+        """Remember an answer."""
+        if len(self._held) >= MOST:
+            self._held.clear()
+        self._held[key] = (self._clock.monotonic() + REMEMBERED, value)
+        return (value,)
+
+
+def _certified(peer: Peer) -> Identity:
+    """Return whom a verified certificate names; it is read once a connection."""
+    memo = peer.memo if peer.memo is not None else {}
+    if "identity" not in memo:
+        from cryptography import x509
+        from cryptography.x509.oid import NameOID
+
+        subject = x509.load_der_x509_certificate(peer.certificate).subject
+        names = [str(each.value) for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        groups = tuple(str(each.value) for each in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
+        memo["identity"] = Identity(names[0] if names else "", (*groups, AUTHENTICATED))
+    found: Identity = memo["identity"]
+    return found

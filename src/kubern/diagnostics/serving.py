@@ -1,0 +1,108 @@
+"""Listens for a program's port: certificate, client authority, addresses; the flags of upstream's secure serving as settings.
+
+Called by the commands and by the control plane. What always holds: what is not asked for is not imported; the port's end is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from socket import socket
+from typing import NamedTuple
+
+from kubern.base.clock import Clock
+from kubern.base.errors import StatusError
+from kubern.base.introspection import Introspection
+from kubern.client.contract import GVR, Client
+from kubern.diagnostics.access import OPEN, Access
+from kubern.diagnostics.port import About, Port
+from kubern.http.server import serve
+from kubern.http.tls import ServerTls
+
+log = logging.getLogger(__name__)
+
+AUTHENTICATION = "extension-apiserver-authentication"
+"""The ConfigMap in kube-system that says whose client certificates the apiserver believes."""
+CONFIG_MAPS = GVR("", "v1", "configmaps")
+LOOK_AGAIN = 60.0
+"""Seconds between two looks at it."""
+
+
+class Serving(NamedTuple):
+    """Where a program's HTTPS port is, and whom it believes. `secure_port` 0: there is none."""
+
+    secure_port: int
+    bind_address: str = "0.0.0.0"
+    tls_cert_file: Path | None = None
+    """Without it a certificate is made that nobody else knows."""
+    tls_private_key_file: Path | None = None
+    client_ca_file: Path | None = None
+    always_allow_paths: Sequence[str] = OPEN
+
+
+class Delegates(NamedTuple):
+    """The clients that ask the apiserver who somebody is, and what they may."""
+
+    authentication: Client | None = None
+    authorization: Client | None = None
+
+
+@asynccontextmanager
+async def secure_port(
+    settings: Serving,
+    about: About,
+    introspection: Introspection,
+    clock: Clock,
+    delegates: Delegates,
+    sockets: list[socket] | None = None,
+) -> AsyncIterator[None]:
+    """Serve a program's port while the block runs, on `sockets` where there are some. Raises `CannotListen`, `OSError`."""
+    access = Access(clock, delegates.authentication, delegates.authorization, settings.always_allow_paths)
+    tls = _tls(settings, about.name, clock)
+    async with AsyncExitStack() as opened:
+        where = sockets or (settings.bind_address, settings.secure_port)
+        server = await serve(Port(about, introspection, clock, access), where, tls=tls, clock=clock)
+        opened.push_async_callback(server.close, 0.5)
+        log.info("serving on https://%s:%d", *server.addresses[0])
+        if delegates.authentication is not None and settings.client_ca_file is None:
+            following = asyncio.create_task(_follow(tls, delegates.authentication, clock), name="client authority")
+            opened.callback(following.cancel)
+        yield
+
+
+def _tls(settings: Serving, name: str, clock: Clock) -> ServerTls:
+    if settings.tls_cert_file is not None and settings.tls_private_key_file is not None:
+        return ServerTls(settings.tls_cert_file, settings.tls_private_key_file, settings.client_ca_file)
+    from kubern.diagnostics.self_signed import self_signed
+
+    certificate = self_signed(name, settings.bind_address, clock.now())
+    return ServerTls(certificate, certificate, settings.client_ca_file)
+
+
+async def _follow(tls: ServerTls, client: Client, clock: Clock) -> None:
+    """Believe the client certificates that the apiserver believes."""
+    believed = ""
+    while True:
+        try:
+            found = await client.get(CONFIG_MAPS, AUTHENTICATION, "kube-system")
+            authority = (found.get("data") or {}).get("client-ca-file", "")
+            if authority and authority != believed:
+                tls.trust(authority)
+                believed = authority
+        except (StatusError, OSError) as error:
+            log.warning("reading whose client certificates to believe: %s", error)
+        await clock.sleep(LOOK_AGAIN if believed else 1.0)
+
+
+@asynccontextmanager
+async def plain_port(handler: Port, address: tuple[str, int] | list[socket], clock: Clock) -> AsyncIterator[None]:
+    """Serve a port that needs neither TLS nor rights while the block runs. Raises `CannotListen`."""
+    server = await serve(handler, address, clock=clock)
+    log.info("serving on http://%s:%d", *server.addresses[0])
+    try:
+        yield
+    finally:
+        await server.close(0.5)
