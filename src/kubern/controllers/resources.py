@@ -35,6 +35,10 @@ MIGRATIONS = GVR("storagemigration.k8s.io", "v1beta1", "storageversionmigrations
 SIGNING_REQUESTS = GVR("certificates.k8s.io", "v1", "certificatesigningrequests")
 DEFINITIONS = GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 VALIDATING_POLICIES = GVR("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies")
+RESOURCE_CLAIMS = GVR("resource.k8s.io", "v1", "resourceclaims")
+CLAIM_TEMPLATES = GVR("resource.k8s.io", "v1", "resourceclaimtemplates")
+RESOURCE_SLICES = GVR("resource.k8s.io", "v1", "resourceslices")
+TAINT_RULES = GVR("resource.k8s.io", "v1beta2", "devicetaintrules")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
 
 _NOT_TOKENS = ("Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "helm.sh/release.v1")
