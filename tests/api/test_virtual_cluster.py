@@ -1,11 +1,15 @@
 """A cluster where no containers can run: `kubern up` says so in one line, and the whole API works on a virtual node."""
 
+import base64
 import json
 import os
+import ssl
 import subprocess
 import sys
 import sysconfig
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -141,3 +145,25 @@ def test_an_autoscaler_follows_the_pods_cpu(cluster):
     message = "New size: 3; reason: cpu resource utilization (percentage of request) above target"
     assert message in [event["message"] for event in events if event["reason"] == "SuccessfulRescale"]
     run(KUBECTL, "delete", "hpa,deployment", "scaled", "--wait=false")
+
+
+def test_its_scheduler_and_controllers_have_their_ports(cluster, tmp_path):
+    made, _ = cluster
+    log = (Path(made.environment["KUBERN_HOME"]) / "kubern-virtual" / "logs" / "control-plane.log").read_text()
+    urls = [line.split()[-1] for line in log.splitlines() if "kubern.diagnostics.serving: serving on " in line][-2:]
+    config = json.loads(made.run(KUBECTL, "config", "view", "--raw", "-o", "json").stdout)
+    user, server = config["users"][0]["user"], config["clusters"][0]["cluster"]
+    files = {}
+    for name, text in (("crt", user["client-certificate-data"]), ("key", user["client-key-data"])):
+        files[name] = tmp_path / name
+        files[name].write_bytes(base64.b64decode(text))
+    trusting = ssl.create_default_context(cadata=base64.b64decode(server["certificate-authority-data"]).decode())
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{urls[0]}/metrics", context=trusting, timeout=20)
+    trusting.load_cert_chain(files["crt"], files["key"])
+    shown = [urllib.request.urlopen(f"{url}/metrics", context=trusting, timeout=20).read() for url in urls]
+    assert b'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"}' in shown[0]
+    assert b'workqueue_adds_total{name="deployment"}' in shown[1]
+    assert b'rest_client_requests_total{code="201"' in shown[1]
+    for url in urls:
+        assert urllib.request.urlopen(f"{url}/readyz", context=trusting, timeout=20).read() == b"ok"

@@ -107,6 +107,22 @@ def test_node_ports_answer_on_every_node_and_local_ones_with_local_pods(net):
         assert set(net.answers("client", f"http://{address}:30123/name", 40)) == SERVERS
 
 
+def test_every_nodes_proxy_tells_its_health_and_on_the_node_its_numbers(net):
+    for node in net.cluster.get("nodes")["items"]:
+        address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+        assert '"nodeEligible": true' in net.fetch("client", f"http://{address}:10256/healthz")
+    net.cluster.apply(net.pod("scraper", net.nodes[0], STAY, hostNetwork=True))
+    net.cluster.kubectl("wait", "-n", "net", "--for=condition=Ready", "pod/scraper", "--timeout=60s", timeout=90)
+    shown = net.fetch("scraper", "http://127.0.0.1:10249/metrics").splitlines()
+    synced = next(line for line in shown if line.startswith("kubeproxy_sync_proxy_rules_duration_seconds_count "))
+    assert int(synced.split()[1]) > 0
+    assert any(line.startswith('rest_client_requests_total{code="200"') for line in shown)
+    assert net.fetch("scraper", "http://127.0.0.1:10249/proxyMode") == "nftables"
+    assert "refused" in net.run(
+        "client", "sh", "-c", f"timeout 3 wget -q -O - http://{address}:10249/metrics 2>&1; true"
+    )
+
+
 def test_what_nobody_serves_is_refused_at_once(net):
     empty = net.service("empty", selector={"app": "nobody"})["clusterIP"]
     full = net.service("full")["clusterIP"]

@@ -13,3 +13,13 @@ def parse_duration(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a duration: {text!r}")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def go_duration(seconds: float) -> str:
+    """Return seconds as Go writes a duration: `10s`, `5m0s`, `1h0m0s`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    text = f"{rest:g}s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text

@@ -11,14 +11,17 @@ from collections.abc import Callable
 
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound
+from kubern.base.introspection import Introspection
 from kubern.base.json import Obj
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.client.informer import Informers
 from kubern.cluster import fabric
+from kubern.cluster.component_ports import PORTS, Hosted, serve_component_ports
 from kubern.cluster.fabric import node_address
 from kubern.cluster.host_ports import HostPorts, wanted_ports
 from kubern.cluster.namespaces import NetworkNamespace
+from kubern.cluster.pki import Pki
 from kubern.cluster.settings import Settings
 from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
 from kubern.controllers.cache import Options
@@ -38,7 +41,7 @@ CONTROLLERS = ("*", "bootstrap-signer-controller", "token-cleaner-controller")
 
 
 class Companions:
-    """Starts them as tasks. `client_as` gives a client for a component's user, `options` are the controllers'."""
+    """Starts them as tasks. `client_as` gives a client for a component's user, `options` are the controllers', `pki` the cluster's."""
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Companions:
         client_as: Callable[[str], ApiClient],
         informers: Informers,
         options: Options,
+        pki: Pki,
     ) -> None:
         self._settings = settings
         self._namespace = namespace
@@ -55,6 +59,7 @@ class Companions:
         self._client_as = client_as
         self._informers = informers
         self._options = options
+        self._pki = pki
         self._virtual: VirtualNodes | None = None
         self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics)
         """Answers metrics.k8s.io, once attached to the apiserver."""
@@ -68,12 +73,11 @@ class Companions:
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start all that the cluster's settings ask for."""
         clock, informers = self._clock, self._informers
-        group.create_task(
-            run_scheduler(self._client_as("system:kube-scheduler"), clock, informers=informers), name="scheduler"
-        )
-        controllers = run_controllers(
-            self._client_as("system:kube-controller-manager"), clock, informers, CONTROLLERS, self._options
-        )
+        programs = {name: Hosted(self._client_as(f"system:{name}"), Introspection()) for name in PORTS}
+        client, told = programs["kube-scheduler"]
+        group.create_task(run_scheduler(client, clock, informers=informers, introspection=told), name="scheduler")
+        client, told = programs["kube-controller-manager"]
+        controllers = run_controllers(client, clock, informers, CONTROLLERS, self._options, told)
         group.create_task(controllers, name="controllers")
         if self._namespace is not None:
             await self._start_dns(group, self._namespace)
@@ -85,6 +89,8 @@ class Companions:
             group.create_task(self._virtual.run(), name="virtual nodes")
         group.create_task(self.metrics.run(), name="metrics server")
         group.create_task(self.custom_metrics.run(), name="custom metrics")
+        ports = serve_component_ports(programs, self._namespace, self._pki, clock)
+        group.create_task(ports, name="ports of scheduler and controllers")
 
     async def _start_dns(self, group: asyncio.TaskGroup, namespace: NetworkNamespace) -> None:
         client = self._client_as("system:kube-dns")

@@ -83,7 +83,7 @@ async def run_control_plane(state: Path) -> None:
             informers = Informers(client, clock)
             options = await asyncio.to_thread(_controllers_options, machine)
             companions = Companions(
-                settings, namespace, clock, lambda user: client_as(handler, user), informers, options
+                settings, namespace, clock, lambda user: client_as(handler, user), informers, options, machine.pki
             )
             extensions = api.core.extensions
             extensions.attach("kube-system", METRICS_SERVICE, companions.metrics.handle)

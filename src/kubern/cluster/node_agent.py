@@ -22,7 +22,8 @@ from kubern.cluster.settings import load as load_settings
 from kubern.cluster.system_objects import dns_address
 from kubern.kubelet.command import Listen, run_kubelet
 from kubern.kubelet.settings import Settings
-from kubern.proxy.proxy import run_proxy
+from kubern.proxy.command import Listen as ProxyListen
+from kubern.proxy.command import run_served_proxy
 
 _KUBECONFIGS = {"kubelet": "kubelet.kubeconfig", "kube-proxy": "proxy.kubeconfig"}
 """Kubelet and proxy are two users, with no more rights than each needs."""
@@ -49,7 +50,7 @@ async def run_node_agent(state: Path, name: str) -> None:
             group.create_task(keep_bounded(clock, logs), name="logs")
             settings, endpoint = kubelet_settings(cluster, node), f"unix://{CONTAINERD_SOCKET}"
             group.create_task(run_kubelet(clients[0], clock, settings, endpoint, listen), name="kubelet")
-            group.create_task(run_proxy(clients[1], clock, name, cluster.pod_cidr), name="proxy")
+            group.create_task(run_served_proxy(clients[1], clock, name, cluster.pod_cidr, ProxyListen()), name="proxy")
     finally:
         for client in clients:
             await client.close()

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 
 from kubern.base.clock import Clock
 from kubern.base.introspection import Introspection
+from kubern.base.json import Obj
 from kubern.base.metrics import Family
 from kubern.base.scan import scan
 from kubern.client.contract import Client
@@ -57,6 +58,7 @@ async def run_controllers(
     if introspection is not None:
         introspection.sources.append(lambda: queue_families(queues, clock.monotonic()))
         introspection.sources.append(lambda: _started(controllers))
+        introspection.configuration["kubecontrollermanager.config.k8s.io"] = lambda: _shown(options, names)
     own = Informers(client, clock) if informers is None else informers
     context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues)
     for controller in controllers:
@@ -75,6 +77,12 @@ async def _run(controller: Controller, context: Context) -> None:
         await Loop(controller.name, controller.reconciler, context).run()
     elif controller.run is not None:
         await controller.run(context)
+
+
+def _shown(options: Options, names: Collection[str] | None) -> Obj:
+    from kubern.controllers.configz import shown
+
+    return shown(options, names)
 
 
 def _started(controllers: Collection[Controller]) -> Iterator[Family]:

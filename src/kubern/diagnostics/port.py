@@ -51,14 +51,11 @@ class Port:
         introspection: Introspection,
         clock: Clock,
         access: Access | None = None,
-        *,
-        health: bool = True,
     ) -> None:
         self._introspection, self._access = introspection, access
         self._started = clock.now().timestamp()
         self.routes: RouteTable[Route] = RouteTable()
-        if health:
-            self._serve_health()
+        self._serve_health()
         pages = ZPages(about.name, clock, self.routes.paths, lambda: about.flags)
         self.routes.add("/metrics", self._metrics)
         self.routes.add("/configz", self._configz)

@@ -95,14 +95,3 @@ async def _follow(tls: ServerTls, client: Client, clock: Clock) -> None:
         except (StatusError, OSError) as error:
             log.warning("reading whose client certificates to believe: %s", error)
         await clock.sleep(LOOK_AGAIN if believed else 1.0)
-
-
-@asynccontextmanager
-async def plain_port(handler: Port, address: tuple[str, int] | list[socket], clock: Clock) -> AsyncIterator[None]:
-    """Serve a port that needs neither TLS nor rights while the block runs. Raises `CannotListen`."""
-    server = await serve(handler, address, clock=clock)
-    log.info("serving on http://%s:%d", *server.addresses[0])
-    try:
-        yield
-    finally:
-        await server.close(0.5)

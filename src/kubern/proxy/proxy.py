@@ -7,17 +7,21 @@ import logging
 
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock
+from kubern.base.introspection import Introspection
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers
 from kubern.proxy.backends.nftables import ruleset
+from kubern.proxy.health import Health
 from kubern.proxy.loader import LoadError, NftLoader
+from kubern.proxy.meters import Meters
 from kubern.proxy.model import ports
 
 log = logging.getLogger(__name__)
 
 SERVICES = GVR("", "v1", "services")
 SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
+NODES = GVR("", "v1", "nodes")
 GATHER = 0.02
 """Seconds that changes are gathered before they are loaded: a rollout touches many slices at once."""
 REFRESH = 300.0
@@ -26,8 +30,13 @@ REFRESH = 300.0
 class Proxy:
     """The service proxy of one node."""
 
-    def __init__(self, client: Client, informers: Informers, clock: Clock, node: str, pod_cidr: str = "") -> None:
+    def __init__(
+        self, informers: Informers, clock: Clock, node: str, pod_cidr: str = "", health: Health | None = None
+    ) -> None:
         self._clock = clock
+        self._health = health or Health(clock)
+        self.meters = Meters(clock.now())
+        self._own_node = informers.of(NODES, field_selector=f"metadata.name={node}") if health else None
         self._node = node
         self._pod_cidr = pod_cidr
         self._services = informers.of(SERVICES)
@@ -39,8 +48,10 @@ class Proxy:
 
     async def run(self) -> None:
         """Keep the rules until cancelled; what stands then stays, so that a restart interrupts nobody."""
-        self._services.on_change(self._note)
-        self._slices.on_change(self._note)
+        self._services.on_change(lambda before, after: self._note("service", after))
+        self._slices.on_change(lambda before, after: self._note("endpoint", after))
+        if self._own_node is not None:
+            self._own_node.on_change(self._health.node_changed)
         await self._services.synced.wait()
         await self._slices.synced.wait()
         backoff = Backoff(0.5, 30.0)
@@ -50,6 +61,7 @@ class Proxy:
                 await self._load()
                 backoff.reset("load")
                 self.synced.set()
+                self._health.updated()
             except LoadError as error:
                 log.error("the rules could not be loaded: %s", error)
                 await self._clock.sleep(backoff.next("load"))
@@ -58,21 +70,36 @@ class Proxy:
             await self._clock.sleep(GATHER)
 
     async def _load(self) -> None:
+        taken, begun = self.meters.loading(), self._clock.monotonic()
         wanted = ports(self._services.list(), self._slices.list(), self._node)
-        if await self._loader.load(ruleset(wanted, self._pod_cidr)):
+        try:
+            changed = await self._loader.load(ruleset(wanted, self._pod_cidr))
+        except LoadError:
+            self.meters.failed(taken)
+            raise
+        if changed:
             log.info("rules for %d service ports loaded", len(wanted))
+        self.meters.loaded(taken, self._clock.monotonic() - begun, self._clock.now())
 
-    def _note(self, before: Obj | None, after: Obj | None) -> None:
+    def _note(self, kind: str, after: Obj | None) -> None:
+        self.meters.changed(kind, after, self._clock.now())
+        self._health.queued()
         self._changed.set()
 
 
 async def run_proxy(
-    client: Client, clock: Clock, node: str, pod_cidr: str = "", informers: Informers | None = None
+    client: Client,
+    clock: Clock,
+    node: str,
+    pod_cidr: str = "",
+    introspection: Introspection | None = None,
+    health: Health | None = None,
 ) -> None:
-    """Run the proxy of `node` until cancelled. `informers` are shared with others of the process."""
-    own = Informers(client, clock) if informers is None else informers
-    proxy = Proxy(client, own, clock, node, pod_cidr)
+    """Run the proxy of `node` until cancelled; `health` is told how it fares."""
+    own = Informers(client, clock)
+    proxy = Proxy(own, clock, node, pod_cidr, health)
+    if introspection is not None:
+        introspection.sources.append(proxy.meters.families)
     async with asyncio.TaskGroup() as group:
-        if informers is None:
-            own.start(group)
+        own.start(group)
         await proxy.run()

@@ -7,10 +7,11 @@ import random
 
 from kubern.base.clock import Clock
 from kubern.base.introspection import Introspection
+from kubern.base.json import Obj
 from kubern.client.contract import Client
 from kubern.client.informer import Informers
 from kubern.client.leaderelection import Elector, candidate
-from kubern.scheduler.config import Configuration
+from kubern.scheduler.config import API_VERSION, Configuration
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.registry import load
 from kubern.scheduler.scheduler import Scheduler
@@ -30,9 +31,11 @@ async def run_scheduler(
 ) -> None:
     """Schedule until cancelled. `informers` are shared with others of the process; without them it follows the API by itself."""
     own = Informers(client, clock) if informers is None else informers
-    scheduler = Scheduler(client, own, clock, config or default_configuration())
+    settings = config or default_configuration()
+    scheduler = Scheduler(client, own, clock, settings)
     if introspection is not None:
         scheduler.join(introspection)
+        introspection.configuration[API_VERSION.partition("/")[0]] = lambda: _shown(settings)
     async with asyncio.TaskGroup() as group:
         if informers is None:
             own.start(group)
@@ -47,3 +50,9 @@ async def run_elected(
     if introspection is not None:
         elector.join(introspection)
     await elector.lead(lambda: run_scheduler(client, clock, config, introspection=introspection))
+
+
+def _shown(config: Configuration) -> Obj:
+    from kubern.scheduler.configz import shown
+
+    return shown(config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubern.kubelet.server.configz import configuration, go_duration
+from kubern.base.duration import go_duration
+from kubern.kubelet.server.configz import configuration
 from kubern.kubelet.settings import Settings
 
 

@@ -5,6 +5,7 @@ Called by the kubelet's API. What always holds: only fields that this kubelet he
 
 from __future__ import annotations
 
+from kubern.base.duration import go_duration
 from kubern.base.json import Obj
 from kubern.kubelet.settings import Settings
 
@@ -37,13 +38,3 @@ def configuration(settings: Settings) -> Obj:
         "systemReserved": dict(settings.system_reserved),
     }
     return {"kubeletconfig": {key: value for key, value in shown.items() if value not in ("", [], {})}}
-
-
-def go_duration(seconds: float) -> str:
-    """Return seconds as Go writes a duration: `10s`, `5m0s`, `1h0m0s`."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    text = f"{rest:g}s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text
