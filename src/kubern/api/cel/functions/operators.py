@@ -100,6 +100,11 @@ def _shown(key: Any) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
+def _has(key: Any, mapping: Mapping[Any, Any]) -> bool:
+    # a map may answer for keys that it does not hold, as the domains of a device do
+    return key in mapping if type(key) is str else find(mapping, key, _MISSING) is not _MISSING
+
+
 def _optional_at(items: list[Any], index: int) -> Optional:
     return Optional(items[index]) if 0 <= index < len(items) else NONE
 
@@ -195,7 +200,7 @@ LIBRARY = Library(
         ),
         *overloads(_ARITHMETIC),
         *overloads({"@in(A, list(A)): bool": lambda item, items: contains(items, item)}, _second),
-        *overloads({"@in(A, map(A, B)): bool": lambda key, mapping: find(mapping, key, _MISSING) is not _MISSING}),
+        *overloads({"@in(A, map(A, B)): bool": _has}),
         *overloads({"_[_](list(A), int): A": _at, "_[_](map(A, B), A): B": _under}),
         *overloads({"_[_](optional_type(list(A)), int): optional_type(A)": _of_optional(_optional_at)}),
         *overloads({"_[_](optional_type(map(A, B)), A): optional_type(B)": _of_optional(_optional_under)}),

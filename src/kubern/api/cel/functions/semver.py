@@ -46,7 +46,8 @@ class Semver:
         return hash((self.numbers, self.pre))
 
 
-def _parse(text: str, normalize: bool = False) -> Semver | None:
+def parse(text: str, normalize: bool = False) -> Semver | None:
+    """Return the version that a text is, None when it is none. `normalize`: take `v1.2` for 1.2.0."""
     text = _normal(text) if normalize else text
     match = _PATTERN.fullmatch(text) if len(text) <= _LONGEST else None
     if not match:
@@ -63,7 +64,7 @@ def _normal(text: str) -> str:
 
 
 def _semver(text: str, normalize: bool = False) -> Semver:
-    found = _parse(text, normalize)
+    found = parse(text, normalize)
     if found is None:
         raise CelEvaluationError(f"invalid semantic version: {text}")
     return found
@@ -82,8 +83,8 @@ LIBRARY = Library(
             {
                 f"semver(string): {_S}": _semver,
                 f"semver(string, bool): {_S}": _semver,
-                "isSemver(string): bool": lambda text: _parse(text) is not None,
-                "isSemver(string, bool): bool": lambda text, normalize: _parse(text, normalize) is not None,
+                "isSemver(string): bool": lambda text: parse(text) is not None,
+                "isSemver(string, bool): bool": lambda text, normalize: parse(text, normalize) is not None,
             },
             walk,
         ),

@@ -1,0 +1,150 @@
+"""The devices that ResourceSlices publish, by pool. Made once from all slices, and again when one of them changes.
+
+What always holds: of each pool only the newest generation counts; a pool of which slices are missing is known as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from kubern.api.cel.devices import attribute_value, device_value
+from kubern.base.json import Obj
+from kubern.base.quantity import parse
+from kubern.scheduler.plugins.node_affinity import term_matches
+
+DeviceId = tuple[str, str, str]
+"""Driver, pool, device."""
+PoolId = tuple[str, str]
+
+
+class Device:
+    """One device. `where` says from which nodes it can be used: its slice's spec, or itself; `names` are its capacities' as written."""
+
+    __slots__ = (
+        "attributes",
+        "capacity",
+        "consumes",
+        "driver",
+        "id",
+        "names",
+        "obj",
+        "order",
+        "shared",
+        "taints",
+        "value",
+        "where",
+    )
+
+    def __init__(self, identity: DeviceId, obj: Obj, where: Obj, order: int) -> None:
+        self.id = identity
+        self.driver = identity[0]
+        self.obj = obj
+        self.where = where
+        self.order = order
+        self.shared = bool(obj.get("allowMultipleAllocations"))
+        self.taints: tuple[Obj, ...] = tuple(obj.get("taints") or ())
+        self.attributes = {
+            _full(name, self.driver): attribute_value(each) for name, each in (obj.get("attributes") or {}).items()
+        }
+        written: dict[str, Obj] = obj.get("capacity") or {}
+        self.capacity = {_full(name, self.driver): each for name, each in written.items()}
+        self.names = {_full(name, self.driver): name for name in written}
+        self.consumes = tuple(
+            (each["counterSet"], name, parse(counter["value"]).nano)
+            for each in obj.get("consumesCounters") or ()
+            for name, counter in (each.get("counters") or {}).items()
+        )
+        self.value: dict[str, Any] = device_value(self.driver, obj)
+
+    @property
+    def pool(self) -> PoolId:
+        """The device's pool."""
+        return self.id[:2]
+
+
+class Pool(NamedTuple):
+    """One pool in its newest generation. `problem`: why its devices cannot be used, empty when they can."""
+
+    id: PoolId
+    devices: tuple[Device, ...]
+    counters: Mapping[tuple[str, str], int]
+    """What there is of each counter (set, name), in nano units."""
+    complete: bool
+    problem: str = ""
+
+
+class Inventory:
+    """All pools, and answers about devices that only the devices themselves decide."""
+
+    def __init__(self, pools: Iterable[Pool]) -> None:
+        self.pools = {pool.id: pool for pool in pools}
+        self.devices = {device.id: device for pool in self.pools.values() for device in pool.devices}
+        self.chosen: dict[str, dict[DeviceId, bool | str]] = {}
+        """By expression and device: whether it chooses the device, or why it fails. Filled as it is asked."""
+        self._everywhere: dict[PoolId, list[Device]] = {}
+        self._on: dict[str, dict[PoolId, list[Device]]] = {}
+        self._selected: dict[PoolId, list[Device]] = {}
+        for pool in self.pools.values():
+            for device in pool.devices:
+                if device.where.get("nodeName"):
+                    self._on.setdefault(device.where["nodeName"], {}).setdefault(pool.id, []).append(device)
+                elif device.where.get("allNodes"):
+                    self._everywhere.setdefault(pool.id, []).append(device)
+                else:
+                    self._selected.setdefault(pool.id, []).append(device)
+
+    def reachable(self, node: Obj) -> tuple[Device, ...]:
+        """Return the devices that can be used from a node, in the order in which they are tried."""
+        mine = self._on.get(node["metadata"]["name"], {})
+        found = [device for devices in (*self._everywhere.values(), *mine.values()) for device in devices]
+        for devices in self._selected.values():
+            found += [device for device in devices if _selects(device.where.get("nodeSelector"), node)]
+        # devices that have to be prepared before a pod is bound come last
+        found.sort(key=lambda device: (bool(device.obj.get("bindingConditions")), device.order))
+        return tuple(found)
+
+
+def read(slices: Iterable[Obj]) -> Inventory:
+    """Return the inventory of all ResourceSlices."""
+    by_pool: dict[PoolId, list[Obj]] = {}
+    for each in slices:
+        spec = each["spec"]
+        by_pool.setdefault((spec["driver"], spec["pool"]["name"]), []).append(each)
+    order = 0
+    pools = []
+    for identity in sorted(by_pool):
+        pool = _pool(identity, by_pool[identity], order)
+        order += len(pool.devices)
+        pools.append(pool)
+    return Inventory(pools)
+
+
+def _pool(identity: PoolId, slices: list[Obj], order: int) -> Pool:
+    newest = max(each["spec"]["pool"].get("generation") or 0 for each in slices)
+    current = [each for each in slices if (each["spec"]["pool"].get("generation") or 0) == newest]
+    current.sort(key=lambda each: str(each["metadata"]["name"]))
+    complete = all(each["spec"]["pool"].get("resourceSliceCount") == len(current) for each in current)
+    devices: list[Device] = []
+    counters: dict[tuple[str, str], int] = {}
+    names: set[str] = set()
+    problem = ""
+    for spec in (each["spec"] for each in current):
+        for obj in spec.get("devices") or ():
+            if obj["name"] in names:
+                problem = f"duplicate device name {obj['name']}"
+            names.add(obj["name"])
+            where = obj if spec.get("perDeviceNodeSelection") else spec
+            devices.append(Device((*identity, obj["name"]), obj, where, order + len(devices)))
+        for held in spec.get("sharedCounters") or ():
+            for name, counter in (held.get("counters") or {}).items():
+                counters[held["name"], name] = parse(counter["value"]).nano
+    return Pool(identity, tuple(devices), counters, complete, problem)
+
+
+def _selects(selector: Obj | None, node: Obj) -> bool:
+    return selector is not None and any(term_matches(term, node) for term in selector.get("nodeSelectorTerms") or ())
+
+
+def _full(name: str, driver: str) -> str:
+    return name if "/" in name else f"{driver}/{name}"
