@@ -215,3 +215,26 @@ def test_kubectl_shows_the_refusal(api: Any, namespace: str, policy: Policy) -> 
     said = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: names begin with x-"
     assert refused.stderr.strip() == f'error: failed to create configmap: configmaps "c" is forbidden: {said}'
     assert api.kubectl("create", "configmap", "x-c", f"-n{namespace}").returncode == 0
+
+
+def test_what_policies_say_is_counted(api: Any, namespace: str, policy: Policy) -> None:
+    closed = policy({"expression": "object.data.a != 'bad'"}, binding={"validationActions": ["Deny", "Audit"]})
+    open_ = policy({"expression": "object.data.zzz == 'x'"}, failurePolicy="Ignore")
+    assert configmap(api, namespace, "good", a="good").code == 201
+    assert configmap(api, namespace, "bad", a="bad").code == 422
+    assert configmap(api, namespace, "none", b="c").code == 422
+    metrics = api("GET", "/metrics").body.splitlines()
+
+    def counted(name: str, error: str, action: str) -> int:
+        labels = f'policy="{name}",policy_binding="{name}",error_type="{error}",enforcement_action="{action}"'
+        prefix = "apiserver_validating_admission_policy_check"
+        found = [line.split()[-1] for line in metrics if line.startswith(f"{prefix}_total{{{labels}}}")]
+        assert [
+            line.split()[-1] for line in metrics if line.startswith(f"{prefix}_duration_seconds_count{{{labels}}}")
+        ] == found
+        return int(found[0]) if found else 0
+
+    assert [counted(closed, "no_error", action) for action in ("deny", "audit", "allow")] == [1, 1, 0]
+    assert counted(closed, "invalid_error", "deny") == 1
+    assert counted(open_, "invalid_error", "allow") == 3
+    assert any(line.startswith("apiserver_cel_compilation_duration_seconds_count") for line in metrics)

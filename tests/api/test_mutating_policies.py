@@ -335,3 +335,13 @@ def test_a_policy_that_does_not_evaluate_to_a_patch_is_not_accepted(api: Any) ->
         "spec.mutations[0].applyConfiguration.expression",
         "spec.mutations[1].jsonPatch.expression",
     ]
+
+
+def test_mutations_are_counted(api: Any, make: Any, policy: Policy) -> None:
+    name = policy(put("/data/b", "'2'"), put("/data/c", "object.data.zzz"), failurePolicy="Ignore")
+    assert make(a="1").code == 201
+    metrics = api("GET", "/metrics").body
+    for error in ("no_error", "invalid_error"):
+        labels = f'policy="{name}",policy_binding="{name}",error_type="{error}"'
+        assert f"apiserver_mutating_admission_policy_check_total{{{labels}}} 1\n" in metrics
+        assert f"apiserver_mutating_admission_policy_check_duration_seconds_count{{{labels}}} 1\n" in metrics

@@ -13,6 +13,12 @@ from kubern.base.metrics import Family, Histogram
 
 _STEPS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 _WEBHOOKS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 25.0)
+_POLICIES = (0.0000005, 0.001, 0.01, 0.1, 1.0)
+_COMPILING = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LIVES = (
+    0.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0, 86400.0, 172800.0, 345600.0, 604800.0, 2592000.0, 7776000.0, 15552000.0,
+    31104000.0,
+)  # fmt: skip
 _CHECKS = tuple(0.001 * 2**i for i in range(15))
 EVENT_SIZES = (1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0, 131072.0)
 _KNOWN_NAMES = frozenset(("admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"))
@@ -57,6 +63,8 @@ class Counts:
         """By result: success, failure, error."""
         self.authorization = Durations(_CHECKS)
         """By result: allowed, denied."""
+        self.certificates = Histogram(_LIVES)
+        """Seconds that the certificates of connections had left."""
         self.steps = Durations(_STEPS)
         """By type (admit, validate), operation, whether it was refused."""
         self.plugins = Durations(_STEPS)
@@ -67,6 +75,12 @@ class Counts:
         """By webhook, type, operation, kind of error, code that the webhook gave."""
         self.failed_open: Counter[tuple[str, ...]] = Counter()
         """By webhook and type."""
+        self.validations = Durations(_POLICIES)
+        """By policy, binding, kind of error, what came of it; only of those that did not hold."""
+        self.mutations = Durations(_POLICIES)
+        """By policy, binding, kind of error."""
+        self.compiled = Durations(_COMPILING)
+        """Policies made ready; without labels."""
 
     def known(self, name: str) -> None:
         """Count a request of somebody who is known, under a name from a short list."""
@@ -80,6 +94,11 @@ class Counts:
         )  # fmt: skip
         yield from _checked("authentication", "authentication_attempts", "authenticated", self.authentication)
         yield from _checked("authorization", "authorization_attempts_total", "authorized", self.authorization)
+        yield Family(
+            "apiserver_client_certificate_expiration_seconds", "histogram",
+            "Distribution of the remaining lifetime on the certificate used to authenticate a request.",
+            (), {(): self.certificates},
+        )  # fmt: skip
         admission = "apiserver_admission"
         labels = ("type", "operation", "rejected")
         yield Family(
@@ -108,6 +127,31 @@ class Counts:
             "Admission webhook fail open count, identified by name and broken out for each admission type.",
             ("name", "type"), self.failed_open,
         )  # fmt: skip
+        yield from self._policies()
+
+    def _policies(self) -> Iterator[Family]:
+        labels = ("policy", "policy_binding", "error_type")
+        yield from _policy_checks(
+            "validating", "Validation admission", "validation", (*labels, "enforcement_action"), self.validations
+        )
+        yield from _policy_checks("mutating", "Mutation admission", "mutation", labels, self.mutations)
+        yield Family(
+            "apiserver_cel_compilation_duration_seconds", "histogram", "CEL compilation time in seconds.", (),
+            self.compiled.series,
+        )  # fmt: skip
+
+
+def _policy_checks(kind: str, what: str, unit: str, labels: tuple[str, ...], durations: Durations) -> Iterator[Family]:
+    name = f"apiserver_{kind}_admission_policy_check"
+    text = "labeled by policy and further identified by binding"
+    yield Family(
+        f"{name}_total", "counter", f"{what} policy check total, {text}.", labels,
+        {key: sum(found.counts) for key, found in durations.series.items()},
+    )  # fmt: skip
+    yield Family(
+        f"{name}_duration_seconds", "histogram", f"{what} latency for individual {unit} expressions in seconds, {text}.",
+        labels, durations.series,
+    )  # fmt: skip
 
 
 def _checked(name: str, total: str, what: str, durations: Durations) -> Iterator[Family]:

@@ -6,11 +6,11 @@ come from the resources served and from a fixed list of verbs, so that no client
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kubern.apiserver.counts import Events, event_families
+from kubern.apiserver.flow.families import flow_families
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.metrics import CONTENT_TYPE, Family, Histogram, expose, process_families
@@ -32,6 +32,7 @@ _VERBS = {
 }  # fmt: skip
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
 _CONNECTING = frozenset(("attach", "exec", "portforward", "proxy"))
+_TERMINATING = frozenset((429, 504))
 Target = tuple[str, str, str, str, str, str]
 
 
@@ -111,6 +112,7 @@ class Meters:
     def families(self) -> Iterator[Family]:
         """Yield every metric, as it stands."""
         yield from self._requests()
+        yield from self._ended_early()
         yield Family(
             "apiserver_current_inflight_requests", "gauge",
             "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
@@ -128,7 +130,7 @@ class Meters:
         yield from event_families(self._watched())
         yield from self._storage()
         if self._flow:
-            yield from _flow(self._flow)
+            yield from flow_families(self._flow)
         build = {
             "major": VERSION["major"], "minor": VERSION["minor"], "git_version": VERSION["gitVersion"],
             "platform": VERSION["platform"], "compiler": VERSION["compiler"],
@@ -162,6 +164,19 @@ class Meters:
             (*_LABELS, "component"), {(*key, "apiserver"): found.sizes for key, found in self._series.items()},
         )  # fmt: skip
 
+    def _ended_early(self) -> Iterator[Family]:
+        """Yield the requests that were refused or given up to protect the server: read off their codes, which say it."""
+        counts: dict[tuple[str, ...], float] = {}
+        for target, series in self._series.items():
+            # an eviction that a budget forbids is 429 too, and no self-defence
+            codes = _TERMINATING - ({429} if target[4] == "eviction" else set())
+            for code in codes & (series.codes.keys() | series.dry.keys()):
+                counts[(*target, "apiserver", str(code))] = series.codes.get(code, 0) + series.dry.get(code, 0)
+        yield Family(
+            "apiserver_request_terminations_total", "counter",
+            "Number of requests which apiserver terminated in self-defense.", (*_LABELS, "component", "code"), counts,
+        )  # fmt: skip
+
     def _watched(self) -> Iterator[tuple[tuple[str, str, str], Events]]:
         for resource in self._core.resources.values():
             if resource.stored and (resource.storage_version or resource.structural is not None):
@@ -183,35 +198,3 @@ class Meters:
             "apiserver_storage_objects", "gauge", "Number of stored objects at the time of last check split by kind.",
             ("resource",), {(f"{plural}.{group}" if group else plural,): n for (group, plural), n in stored.items()},
         )  # fmt: skip
-
-
-def _flow(flow: FlowControl) -> Iterator[Family]:
-    levels = flow.levels
-    by_level = ("priority_level",)
-    by_schema = ("priority_level", "flow_schema")
-    prefix = "apiserver_flowcontrol"
-    yield Family(
-        f"{prefix}_dispatched_requests_total", "counter", "Number of requests executed by API Priority and Fairness subsystem.",
-        by_schema, {(name, schema): n for name, level in levels.items() for schema, n in level.dispatched.items()},
-    )  # fmt: skip
-    yield Family(
-        f"{prefix}_rejected_requests_total", "counter", "Number of requests rejected by API Priority and Fairness subsystem.",
-        (*by_schema, "reason"),
-        {(name, *key): n for name, level in levels.items() for key, n in level.rejected.items()},
-    )  # fmt: skip
-    for name, text, values in (
-        ("current_inqueue_seats", "Number of seats currently pending in queues.",
-         {n: level.queues.waiting_seats for n, level in levels.items()}),
-        ("current_executing_seats", "Concurrency (number of seats) occupied by the currently executing requests.",
-         {n: level.queues.in_use for n, level in levels.items()}),
-        ("nominal_limit_seats", "Nominal number of execution seats configured for each priority level.",
-         {n: level.limits.nominal for n, level in levels.items()}),
-        ("lower_limit_seats", "Configured lower bound on number of execution seats available to each priority level.",
-         {n: level.limits.least for n, level in levels.items()}),
-        ("upper_limit_seats", "Configured upper bound on number of execution seats available to each priority level.",
-         {n: level.limits.most for n, level in levels.items()}),
-        ("current_limit_seats", "Current derived number of execution seats available to each priority level.",
-         {n: level.queues.seats for n, level in levels.items()}),
-    ):  # fmt: skip
-        series: dict[tuple[str, ...], float] = {(level,): float(math.floor(value)) for level, value in values.items()}
-        yield Family(f"{prefix}_{name}", "gauge", text, by_level, series)

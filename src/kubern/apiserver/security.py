@@ -83,7 +83,7 @@ def secure(core: Core) -> Security:
         checkers.append(OidcTokens(config.oidc, oidc_keys.find, clock))
     bearer = BearerTokens(checkers, config.audiences, clock)
     headers = RequestHeaders(config.request_header, config.client_ca_file) if config.request_header else None
-    certificates = Certificates(clock, headers.only_proxy if headers else None)
+    certificates = Certificates(clock, headers.only_proxy if headers else None, core.counts.certificates)
     methods = [in_process, *([headers] if headers else ()), certificates, bearer]
     chain = Chain(
         methods,

@@ -94,6 +94,7 @@ class ApiServer:
         self._flow_objects = Keeping(self.core) if limits.flow else None
         meters = Meters(self.core, limits.flow)
         meters.install(self.routes)
+        meters.others.append(self._aggregation.families)
         self._show_itself()
         edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
         self._auditing = audited(edge.handle, config, clock)

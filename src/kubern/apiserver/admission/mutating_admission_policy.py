@@ -108,16 +108,22 @@ class Evaluation:
 
     def run(self) -> bool:
         """Make every mutation; returns whether the object is another one now. One that fails does not keep the others from it."""
-        from kubern.apiserver.policies.conditions import EvaluationFailed
+        from kubern.apiserver.policies.conditions import INVALID_ERROR, NO_ERROR, EvaluationFailed
         from kubern.apiserver.policies.mutations import Mutation, MutationFailed
 
         changed = False
-        policy = self._invocation.policy
+        policy, core = self._invocation.policy, self._attributes.core
         for index, mutation in enumerate(policy.spec.get("mutations") or ()):
+            begun, outcome = core.clock.monotonic(), INVALID_ERROR
             try:
                 changed |= self._one(Mutation(policy, index, mutation))
+                outcome = NO_ERROR
             except (EvaluationFailed, MutationFailed) as error:
                 self.failed(str(error))
+                outcome = error.kind
+            finally:
+                seconds = core.clock.monotonic() - begun
+                core.counts.mutations.observe((policy.name, self._invocation.binding.name, outcome), seconds)
         return changed
 
     def _one(self, mutation: Any) -> bool:

@@ -17,6 +17,7 @@ from kubern.base.json import Obj
 if TYPE_CHECKING:
     from kubern.api.cel import Budget
     from kubern.api.resource import Resource
+    from kubern.apiserver.counts import Counts
     from kubern.apiserver.policies.compiled import Compiled
 
 _REASONS: dict[str, type[StatusError]] = {
@@ -48,6 +49,16 @@ class Objection(NamedTuple):
             "message": self.message, "policy": self.policy, "binding": self.binding, "expressionIndex": self.number,
             "validationActions": list(self.actions),
         }  # fmt: skip
+
+
+class Finding(NamedTuple):
+    """A validation that does not hold (`error` is `no_error` then), or that could not be evaluated, after some seconds."""
+
+    number: int
+    message: str
+    reason: str = "Invalid"
+    error: str = "no_error"
+    seconds: float = 0.0
 
 
 def check(attributes: Attributes) -> None:
@@ -87,15 +98,36 @@ def _objections(attributes: Attributes, policy: Compiled, matched: Resource, bin
                 from kubern.apiserver.policies.variables import request_variables
 
                 variables = request_variables(attributes, matched)
-            for index, message, reason in _evaluate(policy, variables | {"params": param}):
-                yield Objection(policy.name, binding.name, message, reason, actions, index)
+            for found in _timed(attributes, _evaluate(policy, variables | {"params": param})):
+                if found.error != "no_error" and not policy.fails_closed:
+                    labels = (policy.name, binding.name, found.error, "allow")
+                    attributes.core.counts.validations.observe(labels, found.seconds)
+                    continue
+                objection = Objection(policy.name, binding.name, found.message, found.reason, actions, found.number)
+                _count(attributes.core.counts, objection, found)
+                yield objection
 
 
-def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[int, str, str]]:
-    """Yield (index, message, reason) for each validation that does not hold, or that fails in a policy that fails closed."""
+def _count(counts: Counts, objection: Objection, found: Finding) -> None:
+    for action in objection.actions:
+        labels = (objection.policy, objection.binding, found.error, action.lower())
+        counts.validations.observe(labels, found.seconds)
+
+
+def _timed(attributes: Attributes, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings with how long each took to find."""
+    seconds = attributes.core.clock.monotonic
+    begun = seconds()
+    for finding in findings:
+        yield finding._replace(seconds=seconds() - begun)
+        begun = seconds()
+
+
+def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[Finding]:
+    """Yield each validation that does not hold, or that fails."""
     from kubern.api.cel import RUNTIME_BUDGET, Budget
     from kubern.api.cel.admission import Variables
-    from kubern.apiserver.policies.conditions import EvaluationFailed, all_hold, value_of
+    from kubern.apiserver.policies.conditions import COMPILE_ERROR, EvaluationFailed, all_hold, value_of
 
     budget = Budget(RUNTIME_BUDGET)
     known = variables | {"variables": Variables(policy.programs.variables, variables, budget)}
@@ -103,40 +135,38 @@ def _evaluate(policy: Compiled, variables: dict[str, Any]) -> Iterator[tuple[int
         if not all_hold(policy.conditions(), known, budget):
             return
     except EvaluationFailed as error:
-        if policy.fails_closed:
-            yield 0, str(error), "Invalid"
+        yield Finding(0, str(error), error=error.kind)
         return
     for i, validation in enumerate(policy.spec.get("validations") or ()):
         program = policy.programs.at(f"spec.validations[{i}].expression")
         try:
             if program is None:
-                raise EvaluationFailed(policy.problem(f"spec.validations[{i}].expression"))
+                raise EvaluationFailed(policy.problem(f"spec.validations[{i}].expression"), COMPILE_ERROR)
             holds = value_of(program, known, budget) is True
         except EvaluationFailed as error:
-            if policy.fails_closed:
-                yield i, str(error), "Invalid"
+            yield Finding(i, str(error), error=error.kind)
             continue
         if not holds:
-            yield i, _message(policy, i, validation, known, budget), validation.get("reason") or "Invalid"
+            yield Finding(i, _message(policy, i, validation, known, budget), validation.get("reason") or "Invalid")
     for i, annotation in enumerate(policy.spec.get("auditAnnotations") or ()):
         yield from _annotated(policy, i, annotation, known, budget)
 
 
 def _annotated(
     policy: Compiled, index: int, annotation: Obj, known: dict[str, Any], budget: Budget
-) -> Iterator[tuple[int, str, str]]:  # fmt: skip
+) -> Iterator[Finding]:  # fmt: skip
     """Write a policy's annotation into the audit log; yields what is wrong with it in a policy that fails closed."""
-    from kubern.apiserver.policies.conditions import EvaluationFailed, value_of
+    from kubern.apiserver.policies.conditions import COMPILE_ERROR, EvaluationFailed, value_of
 
     path = f"spec.auditAnnotations[{index}].valueExpression"
     program = policy.programs.at(path)
     try:
         if program is None:
-            raise EvaluationFailed(policy.problem(path))
+            raise EvaluationFailed(policy.problem(path), COMPILE_ERROR)
         value = value_of(program, known, budget)
     except EvaluationFailed as error:
         if policy.fails_closed:
-            yield index, str(error), "Invalid"
+            yield Finding(index, str(error), error=error.kind)
         return
     said = str(value).strip() if value is not None else ""
     if said:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from kubern.apiserver.aggregation.availability import available, check
 from kubern.apiserver.aggregation.describing import resources_of
@@ -20,6 +20,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.base.backoff import Backoff
 from kubern.base.errors import StatusError
+from kubern.base.metrics import Family
 from kubern.store.contract import StoreError
 
 RECHECK = 30.0
@@ -44,6 +45,16 @@ class Aggregation:
             for plural, group in backing:
                 if core.has_storage(plural, group):
                     core.feed.listen(core.storage_of(plural, group).prefix, _Listener(self._backing))
+
+    def families(self) -> Iterator[Family]:
+        """Yield which registered servers do not answer."""
+        series: dict[tuple[str, ...], float] = {
+            (remote.name,): float(not remote.available) for remote in self._extensions.remotes.values()
+        }
+        yield Family(
+            "aggregator_unavailable_apiservice", "gauge",
+            "[ALPHA] Gauge of APIServices which are marked as unavailable broken down by APIService name.", ("name",), series,
+        )  # fmt: skip
 
     async def start(self) -> None:
         """Register what this server answers itself."""

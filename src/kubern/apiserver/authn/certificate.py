@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from kubern.apiserver.identity import User
 from kubern.base.clock import Clock
 from kubern.base.errors import Unauthorized
+from kubern.base.metrics import Histogram
 from kubern.http.contract import Request
 
 _UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
@@ -34,10 +35,14 @@ class _Bearer(NamedTuple):
 class Certificates:
     """A `chain.Method`."""
 
-    def __init__(self, clock: Clock, not_a_user: Callable[[Request], bool] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, not_a_user: Callable[[Request], bool] | None = None, lives: Histogram | None = None
+    ) -> None:
         self._clock = clock
         self._not_a_user = not_a_user
         """Tells of a certificate that verifies but was issued by a CA whose certificates stand for no user."""
+        self._lives = lives
+        """Takes note of the seconds that the certificates of connections have left."""
 
     def __call__(self, request: Request) -> User | None:
         """Return who the connection's certificate speaks of. Raises `Unauthorized` when it does not verify or has expired."""
@@ -49,6 +54,8 @@ class Certificates:
         held = peer.memo.get(_MEMO) if peer.memo is not None else None
         if not isinstance(held, _Bearer):
             held = _read(peer.certificate)
+            if self._lives is not None:
+                self._lives.observe((held.not_after - self._clock.now()).total_seconds())
             if peer.memo is not None:
                 peer.memo[_MEMO] = held
         if self._not_a_user is not None and self._not_a_user(request):

@@ -135,9 +135,13 @@ class FlowControl:
         level, turn = place.schema.level, place.turn
         assert turn is not None
         assert place.ticket is not None
+        schema, begun = place.schema.name, self._clock.monotonic()
+        level.inqueue[schema] += 1
+        executed = False
         try:
             async with asyncio.timeout(self._wait) as limit:
                 await turn
+            executed = True
         except BaseException as error:
             if turn.done() and not turn.cancelled():
                 self._free(level, place.width)  # the turn had come at the same moment: it is given on
@@ -146,7 +150,10 @@ class FlowControl:
             if isinstance(error, TimeoutError) and limit.expired():
                 raise self._refusal(place.schema, "time-out") from error
             raise
-        level.dispatched[place.schema.name] += 1
+        finally:
+            level.inqueue[schema] -= 1
+            level.waited(schema, self._clock.monotonic() - begun, executed=executed)
+        level.dispatched[schema] += 1
 
     def leave_soon(self, place: Place) -> None:
         """Give the seats of a request that has been answered synchronously back at the loop's next turn."""

@@ -7,9 +7,13 @@ from collections import Counter
 from kubern.apiserver.flow.queues import FairQueues, Shape, Ticket
 from kubern.apiserver.flow.seats import Demand, Limits
 from kubern.base.json import Obj
+from kubern.base.metrics import Histogram
 
 _DECAY = 0.977
 """A smoothed demand halves in some five minutes of ten-second periods, as upstream's."""
+
+WAITS = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
+"""Bounds of the seconds that requests wait, as upstream counts them."""
 
 
 class Level:
@@ -26,6 +30,10 @@ class Level:
         self.rejected: Counter[tuple[str, str]] = Counter()
         """Refusals by schema and reason."""
         self.dispatched: Counter[str] = Counter()
+        self.inqueue: Counter[str] = Counter()
+        """Requests that wait, by schema."""
+        self.waits: dict[tuple[str, str], Histogram] = {}
+        """How long requests have waited, by schema and whether they were let through in the end: `true`, `false`."""
         self._retired: list[FairQueues] = []
         self._high = 0
         self._smooth = 0.0
@@ -43,6 +51,13 @@ class Level:
         if self.queues.waiting:
             self._retired.append(self.queues)
         self.queues = new
+
+    def waited(self, schema: str, seconds: float, *, executed: bool) -> None:
+        """A request's waiting is over."""
+        key = (schema, str(executed).lower())
+        if key not in self.waits:
+            self.waits[key] = Histogram(WAITS)
+        self.waits[key].observe(seconds)
 
     @property
     def wanted(self) -> int:

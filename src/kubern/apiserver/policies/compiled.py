@@ -78,15 +78,19 @@ class CompiledPolicies:
         for gone in [key for key in self._compiled if key[0] == policies and key[1] not in stored]:
             del self._compiled[gone]
         return [
-            Bound(self._compile(policies, stored[name]), bindings[name]) for name in sorted(bindings) if name in stored
+            Bound(self._compile(core, policies, stored[name]), bindings[name])
+            for name in sorted(bindings)
+            if name in stored
         ]
 
-    def _compile(self, policies: str, entry: Entry) -> Compiled:
+    def _compile(self, core: Core, policies: str, entry: Entry) -> Compiled:
         known = self._compiled.get((policies, entry.name))
         if known is None or known.revision != entry.revision:
             from kubern.api.cel.admission import PolicyPrograms
 
+            begun = core.clock.monotonic()
             spec = entry.obj().get("spec") or {}
             known = Compiled(entry.name, spec, PolicyPrograms(spec), entry.revision)
+            core.counts.compiled.observe((), core.clock.monotonic() - begun)
             self._compiled[policies, entry.name] = known
         return known

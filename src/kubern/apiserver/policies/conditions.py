@@ -9,9 +9,15 @@ from kubern.api.cel import Budget, CelCostExceeded, CelEvaluationError, Program
 
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
+NO_ERROR, COMPILE_ERROR, INVALID_ERROR, BUDGET_ERROR = "no_error", "compile_error", "invalid_error", "out_of_budget"
+
 
 class EvaluationFailed(Exception):
-    """Expressions that could not be evaluated: failurePolicy says what becomes of the request."""
+    """Expressions that could not be evaluated: failurePolicy says what becomes of the request. `kind` is what metrics call it."""
+
+    def __init__(self, message: str, kind: str = INVALID_ERROR) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def value_of(program: Program, variables: Mapping[str, Any], budget: Budget) -> Any:
@@ -20,20 +26,21 @@ def value_of(program: Program, variables: Mapping[str, Any], budget: Budget) -> 
         return program.evaluate(variables, budget)
     except CelCostExceeded as error:
         why = OUT_OF_BUDGET if budget.remaining <= 0 else f"expression '{program.source}' resulted in error: {error}"
-        raise EvaluationFailed(why) from error
+        raise EvaluationFailed(why, BUDGET_ERROR) from error
     except CelEvaluationError as error:
         raise EvaluationFailed(f"expression '{program.source}' resulted in error: {error}") from error
 
 
 def all_hold(programs: Iterable[Program], variables: Mapping[str, Any], budget: Budget) -> bool:
     """Say whether every condition holds. One that does not decides, even beside one that fails. Raises `EvaluationFailed`."""
-    failures: list[str] = []
+    failures: list[EvaluationFailed] = []
     for program in programs:
         try:
             if value_of(program, variables, budget) is not True:
                 return False
         except EvaluationFailed as error:
-            failures.append(str(error))
+            failures.append(error)
     if failures:
-        raise EvaluationFailed(failures[0] if len(failures) == 1 else f"[{', '.join(failures)}]")
+        texts = [str(failure) for failure in failures]
+        raise EvaluationFailed(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]", failures[0].kind)
     return True

@@ -21,12 +21,17 @@ from kubern.api.schema.json_patch import apply_json_patch
 from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed, ValueNotFound
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.policies.compiled import Compiled
+from kubern.apiserver.policies.conditions import COMPILE_ERROR, INVALID_ERROR
 from kubern.base.errors import InternalError, ServiceUnavailable
 from kubern.base.json import Obj
 
 
 class MutationFailed(Exception):
-    """A mutation cannot be made: failurePolicy says what becomes of the request."""
+    """A mutation cannot be made: failurePolicy says what becomes of the request. `kind` is what metrics call it."""
+
+    def __init__(self, message: str, kind: str = INVALID_ERROR) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Mutation:
@@ -44,7 +49,7 @@ class Mutation:
         """The compiled expression. Raises `MutationFailed` when it does not compile."""
         program = self._policy.programs.at(self._path)
         if program is None:
-            raise MutationFailed(self._policy.problem(self._path))
+            raise MutationFailed(self._policy.problem(self._path), COMPILE_ERROR)
         return program
 
     @property
