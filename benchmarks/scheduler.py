@@ -143,6 +143,8 @@ async def fill(client: ApiClient, row: Row) -> None:
     """Create the row's nodes and pods."""
     await client.create(PRIORITIES, {"metadata": {"name": "high"}, "value": 1000})
     await at_once(client.create(NODES, node(number)) for number in range(row.nodes))
+    # a new node is tainted as not ready, and here is nobody who finds out that it is
+    await at_once(client.patch(NODES, f"node-{n}", {"spec": {"taints": None}}) for n in range(row.nodes))
     held = (
         client.create(
             PODS, pod(f"held-{n}-{each}", "900m", {"nodeName": f"node-{n}", "terminationGracePeriodSeconds": 0}), NS

@@ -144,7 +144,7 @@ async def test_a_pod_without_a_place_says_why_and_gets_one_when_there_is_one(clu
     await cluster.pod("big", "3")
     message = (
         "0/1 nodes are available: 1 Insufficient cpu. "
-        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        "no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
     )
     found = await cluster.until(lambda: cluster.condition("big"))
     assert (found["status"], found["reason"], found["message"]) == ("False", "Unschedulable", message)

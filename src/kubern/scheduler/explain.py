@@ -18,7 +18,7 @@ from kubern.client.contract import GVR
 from kubern.scheduler.cluster_events import ended
 from kubern.scheduler.columns import Columns
 from kubern.scheduler.cycle import Filtered, Unplaced, find, scored
-from kubern.scheduler.framework import Cycle, Eviction, Helpless
+from kubern.scheduler.framework import Cycle, Eviction, make_room
 from kubern.scheduler.listers import NAMESPACES, DictListers
 from kubern.scheduler.nominations import Nominations
 from kubern.scheduler.podinfo import PodInfo
@@ -131,18 +131,13 @@ def _refused(cycle: Cycle, profile: Profile) -> tuple[NodeReport, ...]:
 
 def _with_preemption(cycle: Cycle, profile: Profile, found: Unplaced) -> str:
     """Return the message with what preemption would do."""
-    message = found.message
     if found.helpable is None:
-        return message
-    for plugin in profile.plugins:
-        if plugin.post_filter is not None:
-            room = plugin.post_filter(cycle, profile.plugins, found.helpable, random.Random(0))
-            if isinstance(room, Eviction):
-                victims = ", ".join(f"{info.namespace}/{info.name}" for info in room.victims)
-                return f"{message} preemption: {victims} would have to leave {room.node}."
-            if isinstance(room, Helpless):
-                message = f"{message} preemption: {room.message}"
-    return message
+        return found.message
+    room = make_room(cycle, profile.plugins, found.helpable, random.Random(0))
+    if isinstance(room, Eviction):
+        victims = ", ".join(f"{info.namespace}/{info.name}" for info in room.victims)
+        return f"{found.message} preemption: {victims} would have to leave {room.node}."
+    return f"{found.message} {room.text}" if room.said else found.message
 
 
 def _name(columns: Columns, row: int) -> str:

@@ -25,6 +25,9 @@ _TOLD = {
     kinds.VOLUMES: "PersistentVolume",
     kinds.CLASSES: "StorageClass",
     kinds.CSI_NODES: "CSINode",
+    kinds.RESOURCE_CLAIMS: "ResourceClaim",
+    kinds.RESOURCE_SLICES: "ResourceSlice",
+    kinds.DEVICE_CLASSES: "DeviceClass",
 }
 _SILENT = (kinds.REPLICATION_CONTROLLERS, kinds.REPLICA_SETS, kinds.STATEFUL_SETS, kinds.DISRUPTION_BUDGETS)
 

@@ -92,10 +92,48 @@ class Eviction(NamedTuple):
 
 
 class Helpless(NamedTuple):
-    """No pod's end helps; why, in upstream's words. `ineligible`: the pod may not preempt at all, and keeps the claim it has."""
+    """No pod's end helps; why, in upstream's words. `ineligible`: the pod may not preempt at all, and keeps the claim it has.
+
+    `about`: what the message is about, empty for nothing in particular. `then`: what to write down, so that the next attempt may succeed.
+    """
 
     message: str
     ineligible: bool = False
+    about: str = "preemption"
+    then: Callable[[Client], Awaitable[None]] | None = None
+
+    @property
+    def text(self) -> str:
+        """The message as it stands in an event."""
+        return f"{self.about}: {self.message}" if self.about else self.message
+
+
+class NoRoom(NamedTuple):
+    """What all PostFilter plug-ins said when none found room: their messages, and what is to be written down."""
+
+    said: tuple[Helpless, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All messages, as they stand in an event."""
+        return ", ".join(each.text for each in self.said)
+
+    @property
+    def ineligible(self) -> bool:
+        """Whether the pod keeps the claim that it has on a node."""
+        return any(each.ineligible for each in self.said)
+
+
+def make_room(cycle: Cycle, plugins: Sequence[Plugin], helpable: Mask, chance: random.Random) -> Eviction | NoRoom:
+    """Ask the PostFilter plug-ins in order until one finds room for the pod."""
+    said = []
+    for plugin in plugins:
+        if plugin.post_filter is not None:
+            room = plugin.post_filter(cycle, plugins, helpable, chance)
+            if isinstance(room, Eviction):
+                return room
+            said.append(room)
+    return NoRoom(tuple(said))
 
 
 @dataclass(frozen=True, slots=True)

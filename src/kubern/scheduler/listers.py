@@ -18,8 +18,12 @@ CLAIMS = GVR("", "v1", "persistentvolumeclaims")
 VOLUMES = GVR("", "v1", "persistentvolumes")
 CLASSES = GVR("storage.k8s.io", "v1", "storageclasses")
 CSI_NODES = GVR("storage.k8s.io", "v1", "csinodes")
+RESOURCE_CLAIMS = GVR("resource.k8s.io", "v1", "resourceclaims")
+RESOURCE_SLICES = GVR("resource.k8s.io", "v1", "resourceslices")
+DEVICE_CLASSES = GVR("resource.k8s.io", "v1", "deviceclasses")
 READ = (
     SERVICES, NAMESPACES, REPLICATION_CONTROLLERS, REPLICA_SETS, STATEFUL_SETS, DISRUPTION_BUDGETS, CLAIMS, VOLUMES, CLASSES, CSI_NODES,
+    RESOURCE_CLAIMS, RESOURCE_SLICES, DEVICE_CLASSES,
 )  # fmt: skip
 """Everything that the plug-ins read."""
 

@@ -12,7 +12,7 @@ ENTRY_POINTS = "kubern.scheduler.plugins"
 
 _FILTER_ORDER = (
     "SchedulingGates", "NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit",
-    "VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone", "PodTopologySpread", "InterPodAffinity",
+    "VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone", "PodTopologySpread", "InterPodAffinity", "DynamicResources",
 )  # fmt: skip
 """Upstream's order: a refused node is counted for the first that refuses it."""
 

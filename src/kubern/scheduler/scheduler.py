@@ -23,7 +23,7 @@ from kubern.scheduler.cycle import Placed, Unplaced, schedule
 from kubern.scheduler.extended_cycle import schedule_extended
 from kubern.scheduler.extender import Extenders
 from kubern.scheduler.follower import Follower
-from kubern.scheduler.framework import Cycle, Eviction, Helpless, Plugin
+from kubern.scheduler.framework import Cycle, Eviction, NoRoom, Plugin, make_room
 from kubern.scheduler.meters import ERROR, UNSCHEDULABLE, Meters
 from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
@@ -187,32 +187,25 @@ class Scheduler:
     def _profile(self, info: PodInfo) -> Profile:
         return self.profiles[info.pod["spec"].get("schedulerName", DEFAULT_NAME)]
 
-    def _make_room(self, cycle: Cycle, profile: Profile, outcome: Unplaced) -> Eviction | Helpless | None:
-        """Return whose end would help, None when nobody asks."""
+    def _make_room(self, cycle: Cycle, profile: Profile, outcome: Unplaced) -> Eviction | NoRoom | None:
+        """Return whose end would help, None when there is nobody to ask."""
         if outcome.helpable is None:
             return None
-        found: Helpless | None = None
-        for plugin in profile.plugins:
-            if plugin.post_filter is not None:
-                begun = self._clock.monotonic()
-                room = plugin.post_filter(cycle, profile.plugins, outcome.helpable, self._chance)
-                self._meters.plugin(plugin.name, "PostFilter", "Success", self._clock.monotonic() - begun)
-                self._meters.preempted(len(room.victims) if isinstance(room, Eviction) else 0)
-                if isinstance(room, Eviction):
-                    return room
-                found = room
-        return found
+        return make_room(cycle, profile.plugins, outcome.helpable, self._chance)
 
     def _refuse(
-        self, waiting: Waiting, outcome: Unplaced, room: Eviction | Helpless | None, group: asyncio.TaskGroup
+        self, waiting: Waiting, outcome: Unplaced, room: Eviction | NoRoom | None, group: asyncio.TaskGroup
     ) -> None:
         """Put the pod back, say why, and let those leave that are in its way."""
         info, message, claim = waiting.info, outcome.message, None
         writer = self._writers[self._profile(info).name]
-        if isinstance(room, Helpless):
-            message += f" preemption: {room.message}"
+        if isinstance(room, NoRoom):
+            message += f" {room.text}" if room.said else ""
+            for each in room.said:
+                if each.then is not None:
+                    group.create_task(writer.carry_out(info, each.then), name="post filter")
             # what is held here is newer than what the pod says
-            if not room.ineligible and self.follower.nominations.node_of(info.uid):
+            if room.said and not room.ineligible and self.follower.nominations.node_of(info.uid):
                 claim = ""
         elif room is not None:
             claim = room.node

@@ -74,6 +74,13 @@ class Writer:
             return
         self._recorder.event(victim.pod, NORMAL, "Preempted", f"Preempted by pod {preemptor.uid} on node {node}")
 
+    async def carry_out(self, info: PodInfo, write: Callable[[Client], Awaitable[None]]) -> None:
+        """Write down what a plug-in wants written for a pod that found no node."""
+        try:
+            await write(self._client)
+        except StatusError as error:
+            log.info("making room for %s/%s: %s", info.namespace, info.name, error)
+
     async def disclaim(self, pod: Obj) -> None:
         """Take away a pod's claim on a node."""
         await self._patch_status(pod, {"nominatedNodeName": None})

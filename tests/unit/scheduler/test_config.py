@@ -38,7 +38,7 @@ def test_default_weights_are_upstreams():
     weights = {p.name: p.weight for p in PLUGINS if p.score}
     assert weights == {
         "TaintToleration": 3, "NodeAffinity": 2, "PodTopologySpread": 2, "InterPodAffinity": 2, "NodeResourcesFit": 1,
-        "NodeResourcesBalancedAllocation": 1, "ImageLocality": 1,
+        "NodeResourcesBalancedAllocation": 1, "ImageLocality": 1, "DynamicResources": 1,
     }  # fmt: skip
 
 

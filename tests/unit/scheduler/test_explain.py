@@ -38,7 +38,7 @@ def test_a_pod_without_a_place_has_the_schedulers_message():
     found = explain(pod(memory="9Gi"), PROFILE, [node("n")], [], {})
     assert found.message == (
         "0/1 nodes are available: 1 Insufficient memory. "
-        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        "no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
     )
     assert found.nodes[0].lacking == "memory: asks for 9Gi, free are 8Gi of 8Gi"
 

@@ -61,9 +61,10 @@ class _Search:
         self.picked: list[tuple[int, Picked]] = []
         self._wanted = wanted
         self._constraints = constraints
-        self._whole: set[DeviceId] = set(asking.usage.whole)
-        self._shares = {device: dict(taken) for device, taken in asking.usage.shares.items()}
-        self._holders = dict.fromkeys(self._shares, 1)
+        self._usage = asking.usage
+        self._whole: set[DeviceId] = set()
+        self._shares: dict[DeviceId, dict[str, int]] = {}
+        self._holders: dict[DeviceId, int] = {}
         self._counters = _Counters(asking.inventory, asking.usage)
         self._ways: list[int] = [0] * len(wanted)
         self._steps = 0
@@ -115,13 +116,16 @@ class _Search:
             if any(pick.device is device for pick in mine):
                 return False
         else:
-            if device.id in self._whole or (not device.shared and device.id in self._shares):
+            identity, usage = device.id, self._usage
+            if identity in self._whole or identity in usage.whole or (not device.shared and identity in usage.shares):
                 return False
             if device.shared:
                 amounts = consumed(device, (way.spec.get("capacity") or {}).get("requests") or {})
-                if amounts is None or not fits(device, self._shares.get(device.id, {}), amounts):
+                taken = (usage.shares.get(identity, {}), self._shares.get(identity, {}))
+                if amounts is None or not fits(device, taken, amounts):
                     return False
-            if not self._holders.get(device.id) and not self._counters.take(device):
+            held = self._holders.get(identity) or identity in usage.shares
+            if not held and not self._counters.take(device):
                 return False
             self._hold(device, amounts)
         self.picked.append((claim, Picked(way, device, amounts)))
@@ -154,7 +158,7 @@ class _Search:
         else:
             for name, amount in pick.consumed.items():
                 self._shares[device.id][name] -= amount
-        if not self._holders[device.id]:
+        if not self._holders[device.id] and device.id not in self._usage.shares:
             self._counters.give_back(device)
 
 

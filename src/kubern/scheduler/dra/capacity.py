@@ -5,7 +5,7 @@ Source: the Kubernetes documentation, "Consumable capacity"; the API's CapacityR
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kubern.base.json import Obj
 from kubern.base.quantity import parse
@@ -31,9 +31,10 @@ def consumed(device: Device, wanted: Mapping[str, str]) -> dict[str, int] | None
     return found
 
 
-def fits(device: Device, taken: Mapping[str, int], more: Mapping[str, int]) -> bool:
-    """Say whether a shared device has something left."""
-    return all(taken.get(name, 0) + amount <= _size(device, name) for name, amount in more.items())
+def fits(device: Device, taken: Iterable[Mapping[str, int]], more: Mapping[str, int]) -> bool:
+    """Say whether a shared device has so much left."""
+    held = tuple(taken)
+    return all(sum(each.get(name, 0) for each in held) + amount <= _size(device, name) for name, amount in more.items())
 
 
 def _key(name: str, device: Device) -> str:

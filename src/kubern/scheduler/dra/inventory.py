@@ -6,6 +6,7 @@ What always holds: of each pool only the newest generation counts; a pool of whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import is_
 from typing import Any, NamedTuple
 
 from kubern.api.cel.devices import attribute_value, device_value
@@ -24,6 +25,7 @@ class Device:
     __slots__ = (
         "attributes",
         "capacity",
+        "chosen",
         "consumes",
         "driver",
         "id",
@@ -36,12 +38,12 @@ class Device:
         "where",
     )
 
-    def __init__(self, identity: DeviceId, obj: Obj, where: Obj, order: int) -> None:
+    def __init__(self, identity: DeviceId, obj: Obj, where: Obj, number: int) -> None:
         self.id = identity
         self.driver = identity[0]
         self.obj = obj
         self.where = where
-        self.order = order
+        self.order = (identity[:2], number)
         self.shared = bool(obj.get("allowMultipleAllocations"))
         self.taints: tuple[Obj, ...] = tuple(obj.get("taints") or ())
         self.attributes = {
@@ -55,6 +57,8 @@ class Device:
             for each in obj.get("consumesCounters") or ()
             for name, counter in (each.get("counters") or {}).items()
         )
+        self.chosen: dict[str, bool | str] = {}
+        """By expression: whether it chooses the device, or why it fails. Filled as it is asked."""
         self.value: dict[str, Any] = device_value(self.driver, obj)
 
     @property
@@ -71,6 +75,7 @@ class Pool(NamedTuple):
     counters: Mapping[tuple[str, str], int]
     """What there is of each counter (set, name), in nano units."""
     complete: bool
+    slices: tuple[Obj, ...]
     problem: str = ""
 
 
@@ -79,9 +84,6 @@ class Inventory:
 
     def __init__(self, pools: Iterable[Pool]) -> None:
         self.pools = {pool.id: pool for pool in pools}
-        self.devices = {device.id: device for pool in self.pools.values() for device in pool.devices}
-        self.chosen: dict[str, dict[DeviceId, bool | str]] = {}
-        """By expression and device: whether it chooses the device, or why it fails. Filled as it is asked."""
         self._everywhere: dict[PoolId, list[Device]] = {}
         self._on: dict[str, dict[PoolId, list[Device]]] = {}
         self._selected: dict[PoolId, list[Device]] = {}
@@ -105,41 +107,36 @@ class Inventory:
         return tuple(found)
 
 
-def read(slices: Iterable[Obj]) -> Inventory:
-    """Return the inventory of all ResourceSlices."""
+def read(slices: Iterable[Obj], before: Inventory | None = None) -> Inventory:
+    """Return the inventory of all ResourceSlices. Pools of which no slice has changed are taken over from the one before."""
     by_pool: dict[PoolId, list[Obj]] = {}
     for each in slices:
         spec = each["spec"]
         by_pool.setdefault((spec["driver"], spec["pool"]["name"]), []).append(each)
-    order = 0
-    pools = []
-    for identity in sorted(by_pool):
-        pool = _pool(identity, by_pool[identity], order)
-        order += len(pool.devices)
-        pools.append(pool)
-    return Inventory(pools)
+    known = before.pools if before is not None else {}
+    return Inventory(_pool(identity, by_pool[identity], known.get(identity)) for identity in sorted(by_pool))
 
 
-def _pool(identity: PoolId, slices: list[Obj], order: int) -> Pool:
+def _pool(identity: PoolId, slices: list[Obj], before: Pool | None) -> Pool:
     newest = max(each["spec"]["pool"].get("generation") or 0 for each in slices)
     current = [each for each in slices if (each["spec"]["pool"].get("generation") or 0) == newest]
     current.sort(key=lambda each: str(each["metadata"]["name"]))
+    if before is not None and len(current) == len(before.slices) and all(map(is_, current, before.slices)):
+        return before
     complete = all(each["spec"]["pool"].get("resourceSliceCount") == len(current) for each in current)
     devices: list[Device] = []
     counters: dict[tuple[str, str], int] = {}
-    names: set[str] = set()
-    problem = ""
     for spec in (each["spec"] for each in current):
         for obj in spec.get("devices") or ():
-            if obj["name"] in names:
-                problem = f"duplicate device name {obj['name']}"
-            names.add(obj["name"])
             where = obj if spec.get("perDeviceNodeSelection") else spec
-            devices.append(Device((*identity, obj["name"]), obj, where, order + len(devices)))
+            devices.append(Device((*identity, obj["name"]), obj, where, len(devices)))
         for held in spec.get("sharedCounters") or ():
             for name, counter in (held.get("counters") or {}).items():
                 counters[held["name"], name] = parse(counter["value"]).nano
-    return Pool(identity, tuple(devices), counters, complete, problem)
+    names = [device.id[2] for device in devices]
+    doubled = next((name for name in names if names.count(name) > 1), "") if len(set(names)) < len(names) else ""
+    problem = f"duplicate device name {doubled}" if doubled else ""
+    return Pool(identity, tuple(devices), counters, complete, tuple(current), problem)
 
 
 def _selects(selector: Obj | None, node: Obj) -> bool:

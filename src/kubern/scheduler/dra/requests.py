@@ -79,7 +79,7 @@ def _wanted(claim: Obj, name: str, spec: Obj, reachable: Sequence[Device], askin
     everything, admin = spec.get("allocationMode") == "All", bool(spec.get("adminAccess"))
     devices = []
     for device in _usable(reachable, asking.inventory, where if everything else ""):
-        if not all(_chosen(asking.inventory, source, text, device) for source, text in selectors):
+        if not all(_chosen(source, text, device) for source, text in selectors):
             continue
         if everything or _available(device, spec, admin, asking.usage):
             devices.append(device)
@@ -117,16 +117,15 @@ def _selectors(source: str, spec: Obj) -> list[tuple[str, str]]:
     ]
 
 
-def _chosen(inventory: Inventory, source: str, expression: str, device: Device) -> bool:
+def _chosen(source: str, expression: str, device: Device) -> bool:
     """Say whether an expression chooses a device; asked once for each device. Raises `CannotAllocate` when it fails."""
-    known = inventory.chosen.setdefault(expression, {})
-    answer = known.get(device.id)
+    answer = device.chosen.get(expression)
     if answer is None:
         try:
             answer = chooses(expression, device.value)
         except (CelError, CelEvaluationError, CelCostExceeded) as error:
             answer = str(error)
-        known[device.id] = answer
+        device.chosen[expression] = answer
     if isinstance(answer, str):
         raise CannotAllocate(f"{source}: CEL runtime error: {answer}")
     return answer
