@@ -98,6 +98,21 @@ def pod(name: str, index: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def prepared(folder: Path) -> Pki:
+    """Return certificates for servers whose data are in `folder`/run."""
+    pki = Pki(folder / "pki")
+    pki.ensure("10.96.0.1", [])
+    (folder / "run").mkdir()
+    return pki
+
+
+def make_namespaces(server: Server) -> None:
+    """Make the namespaces that rows work in, each with its account."""
+    for name in ("lists", "writes", "watches"):
+        server.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        server.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
+
+
 @contextmanager
 def running(pki: Pki, folder: Path) -> Iterator[Server]:
     """Run an apiserver on the data in `folder`; it is ended whatever happens."""
@@ -298,9 +313,7 @@ def starts(pki: Pki, folder: Path) -> list[Row]:
 
 def measure(server: Server, seconds: int) -> Iterator[Row]:
     """Yield the rows of a running server; reads come first so that lists hold what was put there for them alone."""
-    for name in ("lists", "writes", "watches"):
-        server.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-        server.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
+    make_namespaces(server)
     uvloop.run(fill(server))
     one, lists = "/api/v1/namespaces/lists/pods/pod-00042", "/api/v1/pods"
     yield load_row(server, "GET one Pod", one, "3,210/s, 0.56 ms", "≤ 0.2 ms", seconds=seconds)

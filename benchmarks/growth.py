@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from apiserver import TOKEN, Server, config_map, load_row, pod, running
-
-from kubern.cluster.pki import Pki
+from apiserver import TOKEN, Server, config_map, load_row, make_namespaces, pod, prepared, running
 
 SIZES = (1_000, 10_000, 50_000)
 WATCHES, WRITES = 10_000, 20
@@ -155,13 +153,9 @@ def main() -> None:
     print("| " + " | ".join("---" for _ in columns) + " |")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        pki = Pki(folder / "pki")
-        pki.ensure("10.96.0.1", [])
-        (folder / "run").mkdir()
+        pki = prepared(folder)
         with running(pki, folder / "run") as server:
-            for name in ("lists", "writes", "watches"):
-                server.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-                server.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
+            make_namespaces(server)
             empty = resident(server)
         there = 0
         for size in SIZES:

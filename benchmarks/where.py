@@ -15,9 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
-from apiserver import Server, config_map, fill, load_row, pod, running, watch
-
-from kubern.cluster.pki import Pki
+from apiserver import Server, config_map, fill, load_row, make_namespaces, pod, prepared, running, watch
 
 PARTS = {
     "store": ("kubern/store/",),
@@ -76,13 +74,9 @@ def main() -> None:
     spy, seconds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        pki = Pki(folder / "pki")
-        pki.ensure("10.96.0.1", [])
-        (folder / "run").mkdir()
+        pki = prepared(folder)
         with running(pki, folder / "run") as server:
-            for name in ("lists", "writes", "watches"):
-                server.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-                server.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
+            make_namespaces(server)
             uvloop.run(fill(server))
             writes = "/api/v1/namespaces/writes"
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .conftest import Apiserver, Authority
+from .json_server import JsonServer
 
 
 class Receiver:
@@ -23,40 +21,21 @@ class Receiver:
     def __init__(self, authority: Authority) -> None:
         self.posts: list[dict[str, Any]] = []
         self.refused = 0
-        receiver = self
+        self._server = JsonServer(authority, "audit", self._reply)
+        self.port, self.close = self._server.port, self._server.close
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                assert self.headers["authorization"] == "Bearer audit-token"
-                assert self.path == "/events?cluster=one"
-                if receiver.refused:
-                    receiver.posts.append(body)
-                else:
-                    receiver.refused = 1
-                self.send_response(200 if receiver.posts else 503)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*authority.issue("audit", "audit", server=True))
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self._thread.start()
+    def _reply(self, path: str, headers: dict[str, str], posted: dict[str, Any]) -> tuple[int, None]:
+        assert headers["authorization"] == "Bearer audit-token"
+        assert path == "/events?cluster=one"
+        if not self.refused:
+            self.refused = 1
+            return 503, None
+        self.posts.append(posted)
+        return 200, None
 
     def events(self, agent: str) -> list[dict[str, Any]]:
         """The events that have come of requests under this agent."""
         return [event for post in list(self.posts) for event in post["items"] if event.get("userAgent") == agent]
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -86,7 +65,7 @@ def test_events_are_posted_again_until_they_are_taken(
 ) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n")
-    config = write_config(tmp_path, authority, receiver.server.server_address[1])
+    config = write_config(tmp_path, authority, receiver.port)
     server = own_apiserver(
         f"--audit-policy-file={policy}", f"--audit-webhook-config-file={config}", "--audit-webhook-batch-max-wait=100ms",
         "--audit-webhook-initial-backoff=100ms",

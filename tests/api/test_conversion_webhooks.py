@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Answer, Api, Authority
+from tests.api.json_server import JsonServer
 from tests.api.test_custom_resources import CRDS, until
 
 Obj = dict[str, Any]
@@ -38,35 +35,14 @@ class Server:
     def __init__(self, authority: Authority) -> None:
         self.reviews: list[Obj] = []
         self.answer: Callable[[Obj], Obj] = self.convert
-        server = self
+        self._server = JsonServer(authority, "conversion", self._reply)
+        self.client = self._server.client_config("/convert")
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                review = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                server.reviews.append(review["request"])
-                response = {"uid": review["request"]["uid"], **server.answer(review["request"])}
-                body = json.dumps(
-                    {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "response": response}
-                ).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*authority.issue("conversion", "conversion", server=True))
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
-        self.client = {
-            "url": f"https://127.0.0.1:{self.http.server_address[1]}/convert",
-            "caBundle": base64.b64encode(authority.file.read_bytes()).decode(),
-        }
-        self._thread = threading.Thread(target=self.http.serve_forever, args=(0.05,))
-        self._thread.start()
+    def _reply(self, path: str, headers: dict[str, str], review: Obj) -> tuple[int, Obj]:
+        request = review["request"]
+        self.reviews.append(request)
+        response = {"uid": request["uid"], **self.answer(request)}
+        return 200, {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "response": response}
 
     @staticmethod
     def convert(request: Obj) -> Obj:
@@ -74,9 +50,7 @@ class Server:
         return {"result": {"status": "Success"}, "convertedObjects": objects}
 
     def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-        self._thread.join()
+        self._server.close()
 
 
 @pytest.fixture

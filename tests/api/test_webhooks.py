@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from .conftest import Api, Authority
+from .json_server import JsonServer
 
 Obj = dict[str, Any]
 ALLOWED: Obj = {"allowed": True}
@@ -23,50 +22,28 @@ class Hooks:
     """A webhook server: each path answers with what `on(path, …)` says, and remembers the requests it got."""
 
     def __init__(self, authority: Authority) -> None:
-        self.bundle = base64.b64encode(authority.file.read_bytes()).decode()
         self.asked: dict[str, list[Obj]] = {}
         self.paths: dict[str, str] = {}
         self._answers: dict[str, Callable[[Obj], Obj]] = {}
         self.gate = threading.Event()
-        hooks = self
+        self._server = JsonServer(authority, "hook", self._reply, dns=("hook.default.svc",))
+        self.port, self.bundle = self._server.port, self._server.bundle
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                review = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                path = self.path.partition("?")[0]
-                hooks.asked.setdefault(path, []).append(review["request"])
-                response = hooks._answers[path](review["request"])
-                answer = {"apiVersion": review["apiVersion"], "kind": "AdmissionReview"}
-                answer |= {"response": {"uid": review["request"]["uid"], **response}}
-                body = json.dumps(answer).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*authority.issue("hook", "hook", server=True, dns=("hook.default.svc",)))
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self.port = self.server.server_address[1]
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self._thread.start()
+    def _reply(self, path: str, headers: dict[str, str], review: Obj) -> tuple[int, Obj]:
+        path, request = path.partition("?")[0], review["request"]
+        self.asked.setdefault(path, []).append(request)
+        response = {"uid": request["uid"], **self._answers[path](request)}
+        return 200, {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}
 
     def on(self, path: str, answer: Callable[[Obj], Obj] | Obj) -> Obj:
         """Let a path answer, and return its clientConfig."""
         self._answers[path] = answer if callable(answer) else lambda request: answer
         self.asked[path] = []
-        return {"url": f"https://127.0.0.1:{self.port}{path}", "caBundle": self.bundle}
+        return self._server.client_config(path)
 
     def close(self) -> None:
         self.gate.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
+        self._server.close()
 
 
 @pytest.fixture

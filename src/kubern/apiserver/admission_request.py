@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes, Kind
-from kubern.apiserver.reviewing import user_info
+from kubern.apiserver.identity import user_info
 from kubern.base.json import Obj
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from kubern.base.json import Obj
 from kubern.http.contract import Request
 
 if TYPE_CHECKING:
@@ -26,6 +27,18 @@ class User(NamedTuple):
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, Sequence[str]] = {}
+
+
+def user_info(user: User) -> Obj:
+    """Return a user as `authentication/v1.UserInfo`."""
+    info: Obj = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return info
 
 
 ANONYMOUS = User("system:anonymous", (UNAUTHENTICATED,))

@@ -11,18 +11,6 @@ from kubern.base.errors import BadRequest
 from kubern.base.json import Obj
 
 
-def user_info(user: User) -> Obj:
-    """Return a user as `authentication/v1.UserInfo`."""
-    info: Obj = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return info
-
-
 def user_of(spec: Obj) -> User:
     """Return the user that a SubjectAccessReview asks about. Raises `BadRequest`."""
     if not spec.get("user") and not spec.get("groups"):

@@ -16,7 +16,7 @@ import orjson
 from kubern.api.codec import PROTOBUF, decode_any, media_type, protobuf
 from kubern.api.codec.protobuf import PREFIX
 from kubern.apiserver.audit.policy import LEVELS, Verdict
-from kubern.apiserver.identity import User
+from kubern.apiserver.identity import User, user_info
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import StatusError
 from kubern.base.json import Obj
@@ -47,10 +47,10 @@ class Record:
         info, verdict = self.info, self.verdict
         event: Obj = {
             "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": LEVELS[verdict.level], "auditID": self.id, "stage": stage,
-            "requestURI": _uri(self.request), "verb": info.verb, "user": _user(self.user),
+            "requestURI": _uri(self.request), "verb": info.verb, "user": user_info(self.user) if self.user else {},
         }  # fmt: skip
         if self.impersonated is not None:
-            event["impersonatedUser"] = _user(self.impersonated)
+            event["impersonatedUser"] = user_info(self.impersonated)
         event["sourceIPs"] = _addresses(self.request)
         if agent := self.request.headers.get("user-agent"):
             event["userAgent"] = agent
@@ -136,19 +136,6 @@ def _read(body: bytes, content_type: str) -> Any:
 def _uri(request: Request) -> str:
     path = request.raw_path or request.path
     return f"{path}?{request.query}" if request.query and "?" not in path else path
-
-
-def _user(user: User | None) -> Obj:
-    if user is None:
-        return {}
-    shown: Obj = {"username": user.name}
-    if user.uid:
-        shown["uid"] = user.uid
-    if user.groups:
-        shown["groups"] = list(user.groups)
-    if user.extra:
-        shown["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return shown
 
 
 def _addresses(request: Request) -> list[str]:

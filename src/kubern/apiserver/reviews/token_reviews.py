@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
+from kubern.apiserver.identity import user_info
 from kubern.apiserver.review import Review
-from kubern.apiserver.reviewing import user_info
 from kubern.base.errors import BadRequest, Unauthorized
 from kubern.base.json import Obj
 

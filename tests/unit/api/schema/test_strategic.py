@@ -100,14 +100,21 @@ container = maps(
     ports=keyed("containerPort", st.integers(1, 4), maps(protocol=word)), securityContext=maps(runAsUser=st.integers(0, 2)),
 )  # fmt: skip
 volume = st.sampled_from([{"emptyDir": {}}, {"hostPath": {"path": "/a"}}, {"hostPath": {"path": "/b", "type": "x"}}])
-pods = maps(
-    metadata=maps(labels=text_map, finalizers=st.lists(word, max_size=3, unique=True)),
-    spec=maps(
-        containers=keyed("name", word, container), volumes=keyed("name", word, volume), nodeSelector=text_map,
-        tolerations=st.lists(maps(key=word), max_size=2), nodeName=word, priority=st.integers(0, 1),
-        topologySpreadConstraints=st.lists(maps(topologyKey=word), max_size=2),
-    ),
-)  # fmt: skip
+
+
+def pods_with(constraints: Any) -> Any:
+    return maps(
+        metadata=maps(labels=text_map, finalizers=st.lists(word, max_size=3, unique=True)),
+        spec=maps(
+            containers=keyed("name", word, container), volumes=keyed("name", word, volume), nodeSelector=text_map,
+            tolerations=st.lists(maps(key=word), max_size=2), nodeName=word, priority=st.integers(0, 1),
+            topologySpreadConstraints=constraints,
+        ),
+    )  # fmt: skip
+
+
+pods = pods_with(st.lists(maps(topologyKey=word), max_size=2))
+keyed_pods = pods_with(keyed("topologyKey", word, maps(whenUnsatisfiable=word)))
 
 
 def text(obj: Any) -> bytes:
@@ -126,3 +133,20 @@ def test_a_made_strategic_patch_leads_from_one_object_to_the_other(old: dict[str
 def test_equal_objects_make_an_empty_patch(obj: dict[str, Any]) -> None:
     assert create_strategic(POD, obj, obj) == {}
     assert apply_strategic(POD, obj, {}) == obj
+
+
+@settings(max_examples=60, deadline=None)
+@given(keyed_pods, keyed_pods)
+def test_a_strategic_patch_applied_twice_is_applied_once(old: dict[str, Any], new: dict[str, Any]) -> None:
+    patch = create_strategic(POD, old, new)
+    once = apply_strategic(POD, old, patch)
+    assert text(apply_strategic(POD, once, patch)) == text(once)
+
+
+def test_an_item_without_its_merge_key_is_taken_where_there_is_no_list_yet_and_refused_afterwards() -> None:
+    patch = {"topologySpreadConstraints": [{"maxSkew": 1}]}
+    once = apply_strategic(SPEC, {}, patch)
+    assert once == patch
+    with pytest.raises(PatchFailed) as refused:
+        apply_strategic(SPEC, once, patch)
+    assert "does not contain declared merge key: topologyKey" in refused.value.detail
