@@ -167,3 +167,82 @@ def test_its_scheduler_and_controllers_have_their_ports(cluster, tmp_path):
     assert b'rest_client_requests_total{code="201"' in shown[1]
     for url in urls:
         assert urllib.request.urlopen(f"{url}/readyz", context=trusting, timeout=20).read() == b"ok"
+
+
+CLAIM_SPEC = {
+    "devices": {
+        "requests": [
+            {
+                "name": "gpu",
+                "exactly": {
+                    "deviceClassName": "gpu",
+                    "selectors": [{"cel": {"expression": 'device.attributes["gpu.example.com"].model == "a100"'}}],
+                },
+            }
+        ]
+    }
+}
+
+
+def of_devices():
+    """A class, a slice with two devices that suit and one that does not, and a template for claims."""
+    version = {"apiVersion": "resource.k8s.io/v1"}
+    devices = [
+        {"name": f"gpu-{number}", "attributes": {"model": {"string": model}}, "capacity": {"memory": {"value": "40Gi"}}}
+        for number, model in enumerate(("t4", "a100", "a100"))
+    ]
+    published = {
+        "driver": "gpu.example.com",
+        "nodeName": "virtual-1",
+        "pool": {"name": "virtual-1", "generation": 1, "resourceSliceCount": 1},
+        "devices": devices,
+    }
+    chosen = {"selectors": [{"cel": {"expression": 'device.driver == "gpu.example.com"'}}]}
+    yield {**version, "kind": "DeviceClass", "metadata": {"name": "gpu"}, "spec": chosen}
+    yield {**version, "kind": "ResourceSlice", "metadata": {"name": "virtual-1-gpu"}, "spec": published}
+    yield {**version, "kind": "ResourceClaimTemplate", "metadata": {"name": "gpu"}, "spec": {"spec": CLAIM_SPEC}}
+
+
+def test_only_as_many_pods_run_as_there_are_devices(cluster):
+    made, _ = cluster
+    for each in of_devices():
+        made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(each))
+    container = {"name": "c", "image": "example.org/any:1", "resources": {"claims": [{"name": "card"}]}}
+    claims = [{"name": "card", "resourceClaimTemplateName": "gpu"}]
+    template = {"metadata": {"labels": {"app": "gpu"}}, "spec": {"containers": [container], "resourceClaims": claims}}
+    spec = {"replicas": 3, "selector": {"matchLabels": {"app": "gpu"}}, "template": template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "gpu"}, "spec": spec}
+    made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(deployment))
+
+    def in_phase(phase):
+        pods = made.get("pods", "-l", "app=gpu")["items"]
+        return {p["metadata"]["name"] for p in pods if p["status"]["phase"] == phase}
+
+    def waiting():
+        (name,) = in_phase("Pending")
+        said = made.run(KUBECTL, "describe", "pod", name).stdout
+        return "1 cannot allocate all claims. still not schedulable, preemption: 0/1 nodes" in said
+
+    eventually(lambda: len(in_phase("Running")) == 2)
+    eventually(waiting)
+    taken = [
+        claim["status"]["allocation"]["devices"]["results"][0]["device"]
+        for claim in made.get("resourceclaims")["items"]
+        if claim.get("status", {}).get("allocation")
+    ]
+    assert sorted(taken) == ["gpu-1", "gpu-2"]
+    first = min(in_phase("Running"))
+    claim = made.get("pod", first)["status"]["resourceClaimStatuses"][0]["resourceClaimName"]
+    assert claim.startswith(f"{first}-card-")
+    assert "allocated,reserved" in made.run(KUBECTL, "get", "resourceclaim", claim).stdout
+    described = made.run(KUBECTL, "describe", "resourceclaim", claim).stdout
+    assert "gpu.example.com" in described
+    assert first in described
+
+    late = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "late", "labels": {"app": "gpu"}}}
+    made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps({**late, "spec": template["spec"]}))
+    eventually(lambda: "late" in in_phase("Pending"))
+    made.run(KUBECTL, "delete", "deployment", "gpu")
+    eventually(lambda: in_phase("Running") == {"late"})
+    made.run(KUBECTL, "delete", "pod", "late")
+    eventually(lambda: not made.get("resourceclaims")["items"])
