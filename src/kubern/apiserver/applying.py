@@ -13,7 +13,9 @@ from kubern.api import codec
 from kubern.api.apply import managers as held_by
 from kubern.api.apply.fieldset import Fields, difference, union
 from kubern.api.apply.managers import APPLY, FIRST, UPDATE, Conflicting, Held, Managers
-from kubern.api.apply.shapes import MISSING, MapShape, Unfit, emptied
+from kubern.api.apply.map_shape import MapShape
+from kubern.api.apply.shape import MISSING, Unfit
+from kubern.api.apply.shapes import emptied
 from kubern.api.codec.cbor import APPLY_CBOR
 from kubern.api.codec.json_body import BodyError
 from kubern.api.resource import Resource

@@ -14,7 +14,9 @@ import orjson
 
 from kubern.api.apply import managers as held_by
 from kubern.api.apply.managers import UPDATE, Manager, Managers
-from kubern.api.apply.shapes import FREE, Changes, MapShape, Shapes
+from kubern.api.apply.map_shape import FREE, MapShape
+from kubern.api.apply.shape import Changes
+from kubern.api.apply.shapes import Shapes
 from kubern.api.resource import Resource
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion import same, to_served

@@ -9,19 +9,9 @@ import pytest
 from kubern.base.json import Obj
 from kubern.controllers.resources import CLAIMS, DAEMON_SETS, PODS, STATEFUL_SETS
 from kubern.controllers.revisions import HASH_LABEL
-from tests.unit.controllers.test_workloads import (
-    DAEMON,
-    KEY,
-    ORDERED,
-    daemon_world,
-    images,
-    node,
-    run_daemon,
-    settle_daemon,
-    settle_set,
-    template,
-    workload,
-)
+from tests.unit.controllers.test_daemonset import DAEMON, daemon_world, node, run_daemon, settle_daemon
+from tests.unit.controllers.test_statefulset import ORDERED, settle_set
+from tests.unit.controllers.workloads import KEY, images, template, workload
 from tests.unit.controllers.world import World
 
 CLAIM = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}

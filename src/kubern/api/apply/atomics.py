@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kubern.api.apply.shapes import ListShape, MapShape, Shape
+from kubern.api.apply.list_shape import ListShape
+from kubern.api.apply.map_shape import MapShape
+from kubern.api.apply.shape import Shape
 
 
 def atomics(shape: Shape, value: Any, path: str = "") -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kubern.api.apply.fieldset import Fields, difference, intersection, paths, union, well_formed
-from kubern.api.apply.shapes import Changes
+from kubern.api.apply.shape import Changes
 from kubern.base.json import Obj
 
 APPLY, UPDATE = "Apply", "Update"

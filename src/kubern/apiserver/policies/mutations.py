@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from kubern.api.apply.atomics import atomics
-from kubern.api.apply.shapes import MapShape, Unfit
+from kubern.api.apply.map_shape import MapShape
+from kubern.api.apply.shape import Unfit
 from kubern.api.cel import CelEvaluationError, Program
 from kubern.api.cel.json_values import misnamed, to_json
 from kubern.api.cel.values import ObjectValue

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubern.api.apply.fieldset import difference, union
-from kubern.api.apply.shapes import FREE, MISSING, MapShape, Shapes, Unfit
+from kubern.api.apply.map_shape import FREE, MapShape
+from kubern.api.apply.shape import MISSING, Unfit
+from kubern.api.apply.shapes import Shapes
 from kubern.api.schema import Schemas
 from kubern.base.json import Obj
 
