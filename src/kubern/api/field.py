@@ -61,11 +61,6 @@ def too_long(path: str, maximum: int, unit: str = "byte") -> Cause:
     return Cause("FieldValueTooLong", f"Too long: may not be more than {_count(maximum, unit)}", path)
 
 
-def too_short(path: str, minimum: int) -> Cause:
-    """The value has fewer than `minimum` characters."""
-    return Cause("FieldValueTooShort", f"Too short: must be at least {_count(minimum, 'character')}", path)
-
-
 def too_many(path: str, actual: int, maximum: int) -> Cause:
     """The list has more than `maximum` items. A negative `actual` is left out."""
     shown = _shown("Too many", actual if actual >= 0 else OMITTED)

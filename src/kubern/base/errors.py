@@ -80,38 +80,56 @@ class StatusError(Exception):
 
 
 class BadRequest(StatusError):
+    """400: the request itself is wrong."""
+
     code, reason = 400, "BadRequest"
 
 
 class Unauthorized(StatusError):
+    """401: nobody is known by these credentials."""
+
     code, reason = 401, "Unauthorized"
 
 
 class Forbidden(StatusError):
+    """403: the user may not do that, or a rule of the cluster is against it."""
+
     code, reason = 403, "Forbidden"
 
 
 class NotFound(StatusError):
+    """404: there is no such object or resource."""
+
     code, reason = 404, "NotFound"
 
 
 class MethodNotAllowed(StatusError):
+    """405: the resource does not have this verb."""
+
     code, reason = 405, "MethodNotAllowed"
 
 
 class NotAcceptable(StatusError):
+    """406: none of the accepted encodings is served."""
+
     code, reason = 406, "NotAcceptable"
 
 
 class AlreadyExists(StatusError):
+    """409: another object has the name."""
+
     code, reason = 409, "AlreadyExists"
 
 
 class Conflict(StatusError):
+    """409: the object is not what the request takes it for."""
+
     code, reason = 409, "Conflict"
 
 
 class Gone(StatusError):
+    """410: it was here once."""
+
     code, reason = 410, "Gone"
 
 
@@ -122,34 +140,50 @@ class Expired(StatusError):
 
 
 class RequestEntityTooLarge(StatusError):
+    """413: the body is larger than the server takes."""
+
     code, reason = 413, "RequestEntityTooLarge"
 
 
 class UnsupportedMediaType(StatusError):
+    """415: the body's encoding is not understood."""
+
     code, reason = 415, "UnsupportedMediaType"
 
 
 class Invalid(StatusError):
+    """422: the object breaks rules of its kind; the causes name the fields."""
+
     code, reason = 422, "Invalid"
 
 
 class TooManyRequests(StatusError):
+    """429: later, please; `retry_after` says when."""
+
     code, reason = 429, "TooManyRequests"
 
 
 class InternalError(StatusError):
+    """500: the server failed, not the request."""
+
     code, reason = 500, "InternalError"
 
 
 class ServiceUnavailable(StatusError):
+    """503: who would answer is not there."""
+
     code, reason = 503, "ServiceUnavailable"
 
 
 class ServerTimeout(StatusError):
+    """500: the server could not finish in time; trying again is safe."""
+
     code, reason = 500, "ServerTimeout"
 
 
 class Timeout(StatusError):
+    """504: nothing is known of whether it was done."""
+
     code, reason = 504, "Timeout"
 
 

@@ -66,7 +66,9 @@ class Transport(Protocol):
         """GET `path` and yield the answer's lines (watch) as they come; ends when the server ends it."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
 
 
 class ListResult(NamedTuple):
@@ -86,7 +88,9 @@ class WatchEvent(NamedTuple):
 class Client(Protocol):
     """Typed access to the API for components; objects are plain dicts. All raise `StatusError`s."""
 
-    async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj: ...
+    async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
+        """Return one object. Raises `NotFound`."""
+        ...
 
     async def list(
         self, gvr: GVR, namespace: str = "", *, label_selector: str = "", field_selector: str = "",
@@ -98,11 +102,13 @@ class Client(Protocol):
     def watch(
         self, gvr: GVR, namespace: str = "", *, resource_version: str = "", label_selector: str = "", field_selector: str = "",
         metadata_only: bool = False,
-    ) -> AsyncGenerator[WatchEvent, None]: ...  # fmt: skip
+    ) -> AsyncGenerator[WatchEvent, None]:  # fmt: skip
+        """Yield changes from a revision on, until the server ends the watch. Raises `Gone`, `Expired`."""
+        ...
 
-    async def create(
-        self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = ""
-    ) -> Obj: ...
+    async def create(self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "") -> Obj:
+        """Create an object, or post to a subresource of `name`. Raises `AlreadyExists`, `Invalid`."""
+        ...
 
     async def update(self, gvr: GVR, obj: Obj, *, subresource: str = "") -> Obj:
         """Replace the object (name and namespace from its metadata). Raises `Conflict` when its resourceVersion is not the newest."""
@@ -111,12 +117,16 @@ class Client(Protocol):
     async def patch(
         self, gvr: GVR, name: str, patch: Any, namespace: str = "", *, subresource: str = "",
         content_type: str = "application/merge-patch+json",
-    ) -> Obj: ...  # fmt: skip
+    ) -> Obj:  # fmt: skip
+        """Patch an object. Raises `NotFound`, `Conflict`, `Invalid`."""
+        ...
 
     async def delete(
         self, gvr: GVR, name: str, namespace: str = "", *, grace_period: int | None = None, uid: str = "",
         resource_version: str = "", propagation: str = "",
-    ) -> Obj: ...  # fmt: skip
+    ) -> Obj:  # fmt: skip
+        """Delete an object, if its uid and resource version are these where given. Raises `NotFound`, `Conflict`."""
+        ...
 
     async def delete_collection(
         self, gvr: GVR, namespace: str = "", *, label_selector: str = "", propagation: str = ""

@@ -35,22 +35,27 @@ class Layout:
 
     @property
     def settings(self) -> Path:
+        """What the cluster was asked to be."""
         return self.root / "cluster.json"
 
     @property
     def pki(self) -> Path:
+        """Certificates and keys."""
         return self.root / "pki"
 
     @property
     def store(self) -> Path:
+        """The embedded store's files."""
         return self.root / "store"
 
     @property
     def kubeconfig(self) -> Path:
+        """The administrator's access."""
         return self.root / "admin.kubeconfig"
 
     @property
     def logs(self) -> Path:
+        """What the cluster's programs say."""
         return self.root / "logs"
 
     @property
@@ -65,6 +70,7 @@ class Layout:
 
     @property
     def nodes(self) -> Path:
+        """A directory a node."""
         return self.root / "nodes"
 
 
@@ -81,10 +87,12 @@ class NodeLayout:
 
     @property
     def kubelet(self) -> Path:
+        """The kubelet's files: pods' volumes above all."""
         return self.root / "kubelet"
 
     @property
     def cni(self) -> Path:
+        """The configuration of the pods' network."""
         return self.root / "cni"
 
     @property
@@ -94,6 +102,7 @@ class NodeLayout:
 
     @property
     def logs(self) -> Path:
+        """What the node's programs say, and its pods."""
         return self.root / "logs"
 
 

@@ -61,14 +61,17 @@ class Pki:
 
     @property
     def ca(self) -> Pair:
+        """Signs everything but the front proxy's certificates."""
         return self._pair("ca")
 
     @property
     def front_proxy_ca(self) -> Pair:
+        """Signs what the apiserver shows to extension servers."""
         return self._pair("front-proxy-ca")
 
     @property
     def apiserver(self) -> Pair:
+        """What the apiserver serves with."""
         return self._pair("apiserver")
 
     @property
@@ -78,10 +81,12 @@ class Pki:
 
     @property
     def front_proxy_client(self) -> Pair:
+        """What the apiserver shows to extension servers."""
         return self._pair("front-proxy-client")
 
     @property
     def admin(self) -> Pair:
+        """What the administrator shows."""
         return self._pair("admin")
 
     @property
@@ -96,6 +101,7 @@ class Pki:
 
     @property
     def service_account_public_key(self) -> Path:
+        """Checks service-account tokens."""
         return self._folder / "sa.pub"
 
     def node(self, name: str) -> Pair:

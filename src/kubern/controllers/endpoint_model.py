@@ -15,8 +15,6 @@ from kubern.controllers.cache import Cache
 from kubern.controllers.pods import is_finished, is_ready
 from kubern.controllers.resources import PODS, SERVICES
 
-SKIP_HEADLESS_HOSTNAME = "statefulset.kubernetes.io/pod-name"
-
 
 class Port(NamedTuple):
     """A resolved port. `number` is None for a Service without ports."""

@@ -57,11 +57,6 @@ def available_in(pod: Obj, min_ready_seconds: int, now: datetime) -> float | Non
     return max(0.0, min_ready_seconds - (now - parse_time(since)).total_seconds())
 
 
-def is_available(pod: Obj, min_ready_seconds: int, now: datetime) -> bool:
-    """Say whether the pod has been ready for at least so long."""
-    return available_in(pod, min_ready_seconds, now) == 0.0
-
-
 def from_template(template: Obj, owner: Obj, reference: Obj) -> Obj:
     """Return the pod that a controller creates from a template; its name is left to the server."""
     meta = template.get("metadata") or {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 ANSWER_SECONDS = 4.0
-LARGEST = 65535
 
 
 async def ask(server: tuple[str, int], wire: bytes) -> bytes:

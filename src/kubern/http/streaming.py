@@ -47,6 +47,7 @@ class ChunkedWriter:
 
     @property
     def closed(self) -> bool:
+        """Whether the answer has ended."""
         return self._closed
 
     def write(self, data: bytes) -> None:

@@ -30,6 +30,7 @@ class Hierarchy(NamedTuple):
 
     @property
     def unified(self) -> bool:
+        """Whether this is cgroup v2's one hierarchy."""
         return not self.controllers
 
 

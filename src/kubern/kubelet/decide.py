@@ -55,6 +55,8 @@ class Situation(NamedTuple):
 
 
 class CreateSandbox(NamedTuple):
+    """Make the pod's next sandbox, its `attempt`-th from 0."""
+
     attempt: int
 
 
@@ -90,6 +92,8 @@ class ResizeContainer(NamedTuple):
 
 
 class RemoveContainer(NamedTuple):
+    """Remove a dead container."""
+
     id: str
 
 

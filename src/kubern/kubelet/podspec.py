@@ -35,6 +35,7 @@ class Step(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The container's name."""
         return str(self.container["name"])
 
 

@@ -26,8 +26,6 @@ class Relister:
         self._period = period
         self._changed = changed
         self._before: dict[str, frozenset[tuple[str, str]]] = {}
-        self.healthy_at: float | None = None
-        """When the runtime last answered (monotonic seconds)."""
 
     async def run(self) -> None:
         """Look for ever."""
@@ -53,7 +51,6 @@ class Relister:
             if now.get(uid) != self._before.get(uid):
                 self._changed(uid)
         self._before = now
-        self.healthy_at = self._clock.monotonic()
         return set(now)
 
     async def _listen(self) -> None:

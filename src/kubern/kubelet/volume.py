@@ -43,9 +43,13 @@ class ObjectSource(Protocol):
 class Mounter(Protocol):
     """Mounts in the node's mount namespace."""
 
-    def tmpfs(self, path: Path, options: str) -> None: ...
+    def tmpfs(self, path: Path, options: str) -> None:
+        """Mount a file system in memory."""
+        ...
 
-    def unmount(self, path: Path) -> None: ...
+    def unmount(self, path: Path) -> None:
+        """Unmount what is mounted there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Place:
 
     @property
     def namespace(self) -> str:
+        """The pod's namespace."""
         return str(self.pod["metadata"]["namespace"])
 
     @property

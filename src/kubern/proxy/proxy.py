@@ -24,7 +24,6 @@ SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
 NODES = GVR("", "v1", "nodes")
 GATHER = 0.02
 """Seconds that changes are gathered before they are loaded: a rollout touches many slices at once."""
-REFRESH = 300.0
 
 
 class Proxy:

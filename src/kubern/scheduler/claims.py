@@ -13,7 +13,6 @@ from kubern.scheduler.listers import CLAIMS, CLASSES, VOLUMES, Listers
 
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bind-completed"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
 

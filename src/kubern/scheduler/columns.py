@@ -1,7 +1,7 @@
 """Node state in columns: one row a node, one NumPy column a resource, so that a plug-in answers for all nodes at once.
 
 Rows are reused when nodes go. Amounts are whole numbers: millicores for cpu, bytes or counts for the rest. Everything that only
-labels or taints decide is memoized per question and forgotten when any node's labels or taints change (`epoch`).
+labels or taints decide is memoized per question and forgotten when any node's labels or taints change.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class Columns:
         """Image name to its size in bytes by row."""
         self.notes: dict[str, Any] = {}
         """What plug-ins remember from one cycle to the next, by their names."""
-        self.epoch = 0
         self._changes = 0
         self._users: dict[tuple[str, str], set[str]] = {}
         self._free: list[int] = []
@@ -205,7 +204,6 @@ class Columns:
         return np.fromiter((node is not None and accepts(node) for node in self.nodes), np.bool_, len(self.nodes))
 
     def _forget(self) -> None:
-        self.epoch += 1
         self._memo.clear()
 
     def column(self, resource: str) -> int:

@@ -191,7 +191,12 @@ class Scheduler:
         """Return whose end would help, None when there is nobody to ask."""
         if outcome.helpable is None:
             return None
-        return make_room(cycle, profile.plugins, outcome.helpable, self._chance)
+        begun = self._clock.monotonic()
+        room = make_room(cycle, profile.plugins, outcome.helpable, self._chance)
+        if room is not None:
+            self._meters.point("PostFilter", "Success", profile.name, self._clock.monotonic() - begun)
+            self._meters.preempted(len(room.victims) if isinstance(room, Eviction) else 0)
+        return room
 
     def _refuse(
         self, waiting: Waiting, outcome: Unplaced, room: Eviction | NoRoom | None, group: asyncio.TaskGroup

@@ -86,7 +86,9 @@ class Watch(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Sequence[Event]]: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the watch."""
+        ...
 
 
 class Store(Protocol):

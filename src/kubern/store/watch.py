@@ -126,10 +126,12 @@ class Subscribers:
         self._pieces: list[list[EmbeddedWatch]] = []
 
     def add(self, watch: EmbeddedWatch) -> None:
+        """Have a watch told of what it is interested in."""
         self._watches.add(watch)
         self._cuts = None
 
     def discard(self, watch: EmbeddedWatch) -> None:
+        """Tell a watch no more."""
         self._watches.discard(watch)
         self._cuts = None
 

@@ -15,13 +15,6 @@ def all_containers(spec: Obj) -> Iterator[Obj]:
         yield from spec.get(field) or ()
 
 
-def with_paths(spec: Obj, path: str) -> Iterator[tuple[str, Obj]]:
-    """Yield every container with its path, `spec.containers[0]`."""
-    for field in FIELDS:
-        for i, container in enumerate(spec.get(field) or ()):
-            yield f"{path}.{field}[{i}]", container
-
-
 def is_sidecar(container: Obj) -> bool:
     """Tell whether an init container is one that keeps running beside the pod's containers."""
     return container.get("restartPolicy") == "Always"

@@ -80,7 +80,7 @@ _GO_NAMES = {
 class Field:
     """A struct's field, with the marks that say how patches merge it."""
 
-    __slots__ = ("list_type", "map_keys", "merge_key", "name", "required", "strategy", "type")
+    __slots__ = ("merge_key", "name", "required", "strategy", "type")
 
     def __init__(self, name: str, type: Type, required: bool, schema: Obj) -> None:
         self.name = name
@@ -88,8 +88,6 @@ class Field:
         self.required = required
         self.strategy = frozenset(filter(None, schema.get("x-kubernetes-patch-strategy", "").split(",")))
         self.merge_key: str = schema.get("x-kubernetes-patch-merge-key", "")
-        self.list_type: str = schema.get("x-kubernetes-list-type", "")
-        self.map_keys: tuple[str, ...] = tuple(schema.get("x-kubernetes-list-map-keys", ()))
 
 
 class Types:

@@ -42,6 +42,8 @@ class Profile(NamedTuple):
 
 
 class SELinux(NamedTuple):
+    """SELinux' labels of a process."""
+
     user: str = ""
     role: str = ""
     type: str = ""
@@ -109,6 +111,8 @@ class Mount(NamedTuple):
 
 
 class Device(NamedTuple):
+    """A device of the node that a container may use; `permissions` of r, w and m."""
+
     container_path: str
     host_path: str
     permissions: str = "rwm"
@@ -222,6 +226,8 @@ class Auth(NamedTuple):
 
 
 class Version(NamedTuple):
+    """Which runtime this is."""
+
     name: str
     version: str
     api_version: str
@@ -237,6 +243,8 @@ class Condition(NamedTuple):
 
 
 class ExecResult(NamedTuple):
+    """A command that ran to its end."""
+
     exit_code: int
     stdout: bytes
     stderr: bytes
@@ -261,6 +269,8 @@ class ContainerStats(NamedTuple):
 
 
 class FilesystemUsage(NamedTuple):
+    """How much a file system of the runtime's holds."""
+
     mountpoint: str
     used_bytes: int
     inodes_used: int
@@ -277,9 +287,13 @@ class RuntimeEvent(NamedTuple):
 class Runtime(Protocol):
     """A container runtime: pod sandboxes, containers, images."""
 
-    async def version(self) -> Version: ...
+    async def version(self) -> Version:
+        """Return what the runtime is."""
+        ...
 
-    async def status(self) -> tuple[Condition, ...]: ...
+    async def status(self) -> tuple[Condition, ...]:
+        """Return the runtime's conditions: RuntimeReady, NetworkReady."""
+        ...
 
     async def set_pod_cidr(self, pod_cidr: str) -> None:
         """Tell the runtime the node's pod range; one with a network configuration of its own ignores it."""
@@ -297,13 +311,21 @@ class Runtime(Protocol):
         """Remove it with its containers. A sandbox that is gone is no error."""
         ...
 
-    async def sandbox_status(self, sandbox_id: str) -> Sandbox: ...
+    async def sandbox_status(self, sandbox_id: str) -> Sandbox:
+        """Return one sandbox. Raises `RuntimeFailure` NOT_FOUND."""
+        ...
 
-    async def list_sandboxes(self, labels: Mapping[str, str] | None = None) -> list[Sandbox]: ...
+    async def list_sandboxes(self, labels: Mapping[str, str] | None = None) -> list[Sandbox]:
+        """Return the sandboxes that have these labels."""
+        ...
 
-    async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str: ...
+    async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
+        """Create a container, not started yet; return its id."""
+        ...
 
-    async def start_container(self, container_id: str) -> None: ...
+    async def start_container(self, container_id: str) -> None:
+        """Start a container that was created."""
+        ...
 
     async def stop_container(self, container_id: str, timeout: float) -> None:
         """Ask it to end, kill it after `timeout` seconds (0: at once); returns when it has ended. Gone is no error."""
@@ -313,13 +335,21 @@ class Runtime(Protocol):
         """Remove it, killing it if need be. A container that is gone is no error."""
         ...
 
-    async def list_containers(self, labels: Mapping[str, str] | None = None) -> list[Container]: ...
+    async def list_containers(self, labels: Mapping[str, str] | None = None) -> list[Container]:
+        """Return the containers, in whatever state, that have these labels."""
+        ...
 
-    async def container_status(self, container_id: str) -> Container: ...
+    async def container_status(self, container_id: str) -> Container:
+        """Return one container. Raises `RuntimeFailure` NOT_FOUND."""
+        ...
 
-    async def update_resources(self, container_id: str, resources: LinuxResources) -> None: ...
+    async def update_resources(self, container_id: str, resources: LinuxResources) -> None:
+        """Give a running container other limits."""
+        ...
 
-    async def reopen_log(self, container_id: str) -> None: ...
+    async def reopen_log(self, container_id: str) -> None:
+        """Have a container's output go to a new file of the old name: the old one was moved away."""
+        ...
 
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
         """Run a command to its end. Raises `RuntimeFailure` DEADLINE_EXCEEDED after `timeout` seconds (0: no limit)."""
@@ -331,15 +361,21 @@ class Runtime(Protocol):
         """Return the URL that streams a command's input and output, once."""
         ...
 
-    async def attach_url(self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> str: ...
+    async def attach_url(self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> str:
+        """Return the URL that streams the main process' input and output, once."""
+        ...
 
-    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str: ...
+    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
+        """Return the URL that streams to ports of a sandbox, once."""
+        ...
 
-    async def container_stats(self, container_id: str) -> ContainerStats: ...
+    async def list_container_stats(self) -> list[ContainerStats]:
+        """Return what each container uses."""
+        ...
 
-    async def list_container_stats(self) -> list[ContainerStats]: ...
-
-    async def list_images(self) -> list[Image]: ...
+    async def list_images(self) -> list[Image]:
+        """Return the images of the node."""
+        ...
 
     async def image_status(self, image: str) -> Image | None:
         """Return the image, None when the node does not have it."""
@@ -349,13 +385,15 @@ class Runtime(Protocol):
         """Fetch an image and return its reference on the node."""
         ...
 
-    async def remove_image(self, image: str) -> None: ...
-
-    async def image_filesystems(self) -> list[FilesystemUsage]: ...
+    async def image_filesystems(self) -> list[FilesystemUsage]:
+        """Return where images are kept, and how much they take there."""
+        ...
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Yield what happens to containers until the stream breaks. Raises `RuntimeFailure` UNIMPLEMENTED when the
         runtime has no events; the caller relists then."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let the runtime go."""
+        ...

@@ -135,10 +135,6 @@ class CriRuntime:
         request = pb.PortForwardRequest(pod_sandbox_id=sandbox_id, port=ports)
         return str((await self._call("PortForward", request)).url)
 
-    async def container_stats(self, container_id: str) -> c.ContainerStats:
-        request = pb.ContainerStatsRequest(container_id=container_id)
-        return messages.stats((await self._call("ContainerStats", request)).stats)
-
     async def list_container_stats(self) -> list[c.ContainerStats]:
         request = pb.ListContainerStatsRequest(filter=pb.ContainerStatsFilter())
         return [messages.stats(x) for x in (await self._call("ListContainerStats", request)).stats]
@@ -157,9 +153,6 @@ class CriRuntime:
             sandbox_config=messages.sandbox_config(sandbox) if sandbox else None,
         )
         return str((await self._call("PullImage", request, PULL)).image_ref)
-
-    async def remove_image(self, image: str) -> None:
-        await self._unless_gone("RemoveImage", pb.RemoveImageRequest(image=pb.ImageSpec(image=image)))
 
     async def image_filesystems(self) -> list[c.FilesystemUsage]:
         answer = await self._call("ImageFsInfo", pb.ImageFsInfoRequest())

@@ -10,7 +10,6 @@ from kubern.api.rules.values import at, fill
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
-DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 _MAX_CONTROLLER = 250
 
 
