@@ -75,6 +75,24 @@ def claim_usage(claim: Obj) -> dict[str, Quantity]:
     return used
 
 
+_DEVICES = ".deviceclass.resource.k8s.io/devices"
+_ALL_DEVICES = 32
+"""What a request for all devices may come to: as many as a claim can have."""
+
+
+def device_usage(claim: Obj) -> dict[str, Quantity]:
+    """Return what one ResourceClaim may use of each device class, by quota name; of alternatives the most that one may."""
+    used: dict[str, Quantity] = {"count/resourceclaims.resource.k8s.io": quantity.from_value(1)}
+    for request in (claim["spec"].get("devices") or {}).get("requests") or ():
+        most: dict[str, int] = {}
+        for each in [request["exactly"]] if request.get("exactly") else request.get("firstAvailable") or ():
+            number = _ALL_DEVICES if each.get("allocationMode") == "All" else each.get("count") or 1
+            name = f"{each.get('deviceClassName', '')}{_DEVICES}"
+            most[name] = max(most.get(name, 0), number)
+        _add(used, {name: quantity.from_value(number) for name, number in most.items()})
+    return used
+
+
 def service_usage(service: Obj) -> dict[str, Quantity]:
     """Return what one Service uses, by quota name."""
     spec = service["spec"]
@@ -89,7 +107,12 @@ def service_usage(service: Obj) -> dict[str, Quantity]:
 
 _SHORT = frozenset({"configmaps", "replicationcontrollers", "resourcequotas", "secrets"})
 """Resources whose number also has a name without `count/`."""
-_USAGES = {"pods": pod_usage, "services": service_usage, "persistentvolumeclaims": claim_usage}
+_USAGES = {
+    ("", "pods"): pod_usage,
+    ("", "services"): service_usage,
+    ("", "persistentvolumeclaims"): claim_usage,
+    ("resource.k8s.io", "resourceclaims"): device_usage,
+}
 _MUST_STATE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 
 
@@ -102,7 +125,7 @@ def count_usage(plural: str, group: str, number: int = 1) -> dict[str, Quantity]
 
 def object_usage(plural: str, group: str, obj: Obj) -> dict[str, Quantity]:
     """Return what one object of any resource uses, by quota name."""
-    usage = None if group else _USAGES.get(plural)
+    usage = _USAGES.get((group, plural))
     return usage(obj) if usage else count_usage(plural, group)
 
 

@@ -10,6 +10,7 @@ from kubern.api.quota import (
     claim_usage,
     count_usage,
     counts_for_pods,
+    device_usage,
     has_scopes,
     in_scope,
     pod_usage,
@@ -32,6 +33,7 @@ from kubern.controllers.resources import (
     PODS,
     REPLICA_SETS,
     REPLICATION_CONTROLLERS,
+    RESOURCE_CLAIMS,
     RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS,
     SERVICES,
@@ -100,6 +102,7 @@ WATCHES = (
     Watch(PODS, _quotas(_pod_matters)),
     Watch(SERVICES, _quotas(_spec_matters)),
     Watch(CLAIMS, _quotas(_spec_matters)),
+    Watch(RESOURCE_CLAIMS, _quotas(_never)),
     *(Watch(gvr, _quotas(_never)) for gvr in COUNTED),
 )
 
@@ -114,6 +117,7 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     if not has_scopes(quota):
         usages += [service_usage(each) for each in cache.list(SERVICES, key[0])]
         usages += [claim_usage(each) for each in cache.list(CLAIMS, key[0])]
+        usages += [device_usage(each) for each in cache.list(RESOURCE_CLAIMS, key[0])]
         usages += [count_usage(gvr.plural, gvr.group, len(cache.list(gvr, key[0]))) for gvr in COUNTED]
     return Observed(quota, total(usages))
 

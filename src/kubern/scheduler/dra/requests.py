@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from kubern.api.cel.devices import chooses
 from kubern.api.cel.errors import CelCostExceeded, CelError, CelEvaluationError
+from kubern.api.device_taints import repelled
 from kubern.base.json import Obj
 from kubern.scheduler.dra.capacity import consumed
 from kubern.scheduler.dra.inventory import Device, Inventory
-from kubern.scheduler.dra.tolerations import repelled
 from kubern.scheduler.dra.usage import Usage
 
 MOST_RESULTS = 32

@@ -52,6 +52,11 @@ _RULES = {
         create,delete,get,list,patch,update,watch apps,extensions replicasets
         get,list,update,watch core pods
     """,
+    "device-taint-eviction-controller": """
+        delete,get,list,watch core pods
+        patch,update core pods/status
+        read resource.k8s.io deviceclasses,resourceclaims,resourceslices
+    """,
     "disruption-controller": """
         read apps,extensions deployments
         read apps,extensions replicasets

@@ -1,4 +1,4 @@
-"""Whether a request tolerates a device's taints. Pure.
+"""Whether a request tolerates a device's taints. Pure; asked when devices are chosen, and when those in use are tainted.
 
 Source: the Kubernetes documentation, "Device taints and tolerations".
 """
