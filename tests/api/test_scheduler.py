@@ -16,7 +16,9 @@ from kubern.apiserver.config import Config
 from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
 from kubern.apiserver.server import ApiServer
 from kubern.base.clock import SystemClock
+from kubern.base.introspection import Introspection
 from kubern.base.json import Obj
+from kubern.base.metrics import expose
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.client.informer import Informers
@@ -39,6 +41,7 @@ class Cluster:
     """An apiserver with a scheduler, and nothing else."""
 
     def __init__(self, client: ApiClient, informers: Informers) -> None:
+        self.told = Introspection()
         self.client = client
         self.restart: Callable[[], Awaitable[None]]
         self.pods, self.events = informers.of(PODS), informers.of(EVENTS)
@@ -70,6 +73,11 @@ class Cluster:
         events = self.events.list()
         return [e["message"] for e in events if e["reason"] == reason and e["involvedObject"]["name"] == name]
 
+    def metric(self, series: str) -> float:
+        """The value of one series of what the scheduler tells of itself; 0 while there is none."""
+        lines = expose(self.told.families()).splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series), 0.0)
+
     async def until(self, check: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + 20
         while not (found := check()):
@@ -100,7 +108,7 @@ async def running(folder: Path, config: Configuration, times: int = 1) -> AsyncI
     async def schedule() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(times):
-                group.create_task(run_scheduler(client, clock, config))
+                group.create_task(run_scheduler(client, clock, config, introspection=made.told))
 
     tasks = [asyncio.create_task(follow()), asyncio.create_task(schedule())]
 
@@ -180,6 +188,10 @@ async def test_less_important_pods_make_room(cluster: Cluster) -> None:
     await cluster.until(lambda: cluster.node_of("high") == "n1")
     survivor = ({"low1", "low2"} - {victim}).pop()
     assert "deletionTimestamp" not in cluster.pods.get(NS, survivor)["metadata"]
+    assert cluster.metric("scheduler_preemption_attempts_total") >= 1
+    assert cluster.metric("scheduler_preemption_victims_sum") >= 1
+    scheduled = 'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"}'
+    await cluster.until(lambda: cluster.metric(scheduled) == 3)
 
 
 async def test_pods_with_gates_wait_for_them(cluster: Cluster) -> None:
@@ -259,6 +271,7 @@ async def test_a_plugin_that_raises_concerns_its_pod_only(tmp_path: Path) -> Non
         found = await cluster.until(lambda: cluster.condition("bad"))
         assert (found["reason"], found["message"]) == ("SchedulerError", "running the plug-ins: no idea")
         assert await cluster.until(lambda: cluster.said("bad", "FailedScheduling"))
+        assert cluster.metric('scheduler_schedule_attempts_total{profile="default-scheduler",result="error"}') >= 1
 
 
 async def test_two_schedulers_at_once_bind_each_pod_once(tmp_path: Path) -> None:
