@@ -1,4 +1,5 @@
 """The durable key-value store with etcd's semantics: bytes and revisions, never objects.
 
-`contract` says what a store does; `embedded` is the back end on one SQLite file. Whoever opens one imports it from there.
+`contract` says what a store does; `embedded` is the back end on one SQLite file, `etcd` the one on a cluster of etcd v3. Whoever opens one
+imports it from there.
 """
