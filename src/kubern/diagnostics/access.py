@@ -1,8 +1,9 @@
 """Who may see what of a port: delegated to the apiserver, as TokenReview and SubjectAccessReview.
 
-Called by `port` for every request. What always holds: answers of the apiserver, yes or no, are remembered for at most `REMEMBERED`
-seconds, and of at most `MOST` tokens and questions; without a client nobody is known by a token, and nobody is allowed anything but the
-paths that are open to all. Source: the Kubernetes documentation of kube-scheduler's --authentication-… and --authorization-… flags.
+Called by `port` for every request, and by the kubelet's API. What always holds: answers of the apiserver, yes or no, are remembered for
+at most `REMEMBERED` seconds, and of at most `MOST` tokens and questions; without a client nobody is known by a token, and nobody is
+allowed anything but the paths that are open to all. Source: the Kubernetes documentation of kube-scheduler's --authentication-… and
+--authorization-… flags.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ ANONYMOUS, UNAUTHENTICATED, AUTHENTICATED = "system:anonymous", "system:unauthen
 MASTERS = "system:masters"
 
 V = TypeVar("V")
+
+Question = tuple[str, tuple[tuple[str, str], ...]]
+"""What a SubjectAccessReview asks: `nonResourceAttributes` or `resourceAttributes`, and these."""
 
 
 class Identity(NamedTuple):
@@ -58,16 +62,18 @@ class Access:
 
     async def check(self, request: Request) -> None:
         """Return if the request may be answered. Raises `Unauthorized`, `Forbidden`, `InternalError`."""
-        who = await self._identify(request)
+        who = await self.identify(request)
         path = request.path
         if path in self._exact or (self._below and path.startswith(self._below)) or MASTERS in who.groups:
             return
-        allowed, reason = await self._decide(who, path, request.method.lower())
+        verb = request.method.lower()
+        allowed, reason = await self.decide(who, ("nonResourceAttributes", (("path", path), ("verb", verb))))
         if not allowed:
-            message = f'forbidden: User "{who.name}" cannot {request.method.lower()} path "{path}"'
+            message = f'forbidden: User "{who.name}" cannot {verb} path "{path}"'
             raise Forbidden(message + (f": {reason}" if reason else ""))
 
-    async def _identify(self, request: Request) -> Identity:
+    async def identify(self, request: Request) -> Identity:
+        """Return who asks, by certificate or token; nobody in particular without either. Raises `Unauthorized`, `InternalError`."""
         if request.peer.refused_certificate:
             raise Unauthorized("Unauthorized")
         if request.peer.certificate:
@@ -99,22 +105,24 @@ class Access:
         extra = tuple((key, tuple(values)) for key, values in (user.get("extra") or {}).items())
         return Identity(user.get("username", ""), tuple(groups), user.get("uid", ""), extra)
 
-    async def _decide(self, who: Identity, path: str, verb: str) -> tuple[bool, str]:
+    async def decide(self, who: Identity, question: Question) -> tuple[bool, str]:
+        """Return whether somebody may do something, and why (or why not). Raises `InternalError`."""
         if self._authorization is None:
             return False, ""
-        key = (who, path, verb)
+        key = (who, question)
         found = self._decisions.get(key)
         if found is None:
-            found = self._decisions.put(key, await self._ask(self._authorization, who, path, verb))
+            found = self._decisions.put(key, await self._ask(self._authorization, who, question))
         return found[0]
 
-    async def _ask(self, client: Client, who: Identity, path: str, verb: str) -> tuple[bool, str]:
+    async def _ask(self, client: Client, who: Identity, question: Question) -> tuple[bool, str]:
+        kind, attributes = question
         spec = {
             "user": who.name,
             "groups": [*who.groups],
             "uid": who.uid,
             "extra": {name: [*values] for name, values in who.extra},
-            "nonResourceAttributes": {"path": path, "verb": verb},
+            kind: dict(attributes),
         }
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         try:

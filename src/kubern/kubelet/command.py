@@ -12,6 +12,7 @@ import psutil
 
 from kubern.base.clock import Clock
 from kubern.client.contract import Client
+from kubern.diagnostics.access import Access
 from kubern.http.server import serve
 from kubern.http.tls import ServerTls
 from kubern.kubelet.cgroups import Cgroups, hierarchies
@@ -50,7 +51,7 @@ async def run_kubelet(
         kubelet = Kubelet(client, runtime, settings, machine, clock, SystemMounter(), cgroups)
         if listen is not None:
             tls = ServerTls(listen.certificate, listen.key, listen.client_ca)
-            api = KubeletApi(kubelet.served, clock)
+            api = KubeletApi(kubelet.served, clock, Access(clock, client, client))
             server = await serve(api, (listen.address, settings.port), tls=tls, clock=clock)
             stack.push_async_callback(server.close)
         await kubelet.run()

@@ -40,6 +40,10 @@ class ServedNode:
         self._workers = workers
         self._begun = clock.now().timestamp()
 
+    @property
+    def name(self) -> str:
+        return self._settings.node_name
+
     def pods(self) -> list[Obj]:
         return [worker.pod | {"status": worker.status} for worker in self._workers().values()]
 

@@ -147,17 +147,19 @@ class Bench:
         )
         return listed.items
 
-    async def ask_kubelet(self, method: str, path: str) -> tuple[int, bytes]:
+    async def ask_kubelet(self, method: str, path: str, token: str = "") -> tuple[int, bytes]:
         """Call the kubelet's own API as the apiserver does; return status and body."""
         context = ssl.create_default_context(cafile=str(self.pki.ca.certificate))
-        context.load_cert_chain(self.pki.kubelet_client.certificate, self.pki.kubelet_client.key)
+        if not token:
+            context.load_cert_chain(self.pki.kubelet_client.certificate, self.pki.kubelet_client.key)
+        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
         namespace = NetworkNamespace(self.node.namespace)
         try:
             sock = await namespace.connect(self.node.address.address, 10250)
             reader, writer = await asyncio.open_connection(
                 sock=sock, ssl=context, server_hostname=self.node.address.address
             )
-            writer.write(f"{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode())
+            writer.write(f"{method} {path} HTTP/1.1\r\nHost: node\r\n{bearer}Connection: close\r\n\r\n".encode())
             async with asyncio.timeout(SECONDS):
                 answer = await reader.read()
             writer.close()

@@ -407,6 +407,31 @@ async def test_the_kubelets_own_api(bench: Bench) -> None:
     await bench.delete(name)
 
 
+async def test_an_account_with_the_right_may_scrape_the_kubelet(bench: Bench) -> None:
+    accounts = GVR("", "v1", "serviceaccounts")
+    made = await bench.client.create(accounts, {"spec": {}}, "default", name="default", subresource="token")
+    token = made["status"]["token"]
+    assert (await bench.ask_kubelet("GET", "/metrics", "wrong"))[0] == 401
+    # other paths than below: a refusal is remembered for ten seconds
+    assert (await bench.ask_kubelet("GET", "/configz", token))[0] == 403
+    rbac = "rbac.authorization.k8s.io"
+    role = {
+        "metadata": {"name": "scraper"},
+        "rules": [{"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]}],
+    }
+    await bench.client.create(GVR(rbac, "v1", "clusterroles"), role)
+    binding = {
+        "metadata": {"name": "scraper"},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "scraper"},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "default"}],
+    }
+    await bench.client.create(GVR(rbac, "v1", "clusterrolebindings"), binding)
+    status, body = await bench.ask_kubelet("GET", "/metrics/resource", token)
+    assert (status, b"node_cpu_usage_seconds_total" in body) == (200, True)
+    status, body = await bench.ask_kubelet("GET", "/stats/summary", token)
+    assert (status, b"subresource(s)=[stats]" in body) == (403, True)
+
+
 async def test_a_node_that_lost_power_brings_its_pods_back(bench: Bench) -> None:
     await bench.client.create(
         SECRETS,

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kubern.base.clock import FakeClock
 from kubern.base.errors import BadRequest
+from kubern.diagnostics.access import Access
 from kubern.http.contract import Peer, Request, Response, Stream
 from kubern.http.relay import Streams
 from kubern.kubelet.runtime.contract import RuntimeFailure
@@ -30,6 +31,8 @@ LINE = b"2026-01-01T00:00:01.000000000Z stdout F hello\n"
 
 class Node:
     """A kubelet with one pod, whose runtime is down."""
+
+    name = "n"
 
     def __init__(self, folder):
         self.log = folder / "0.log"
@@ -118,6 +121,42 @@ def ask(node):
 )
 async def test_who_may_use_it(ask, peer, status):
     assert (await ask("/pods", peer=peer)).status == status
+
+
+class Reviewer:
+    """Knows jane's token, and that she may see metrics and pods."""
+
+    async def create(self, gvr, obj):
+        spec = obj["spec"]
+        if gvr.plural == "tokenreviews":
+            return {"status": {"authenticated": spec["token"] == "good", "user": {"username": "jane"}}}
+        asked = spec["resourceAttributes"]
+        good = (spec["user"], asked["verb"], asked["resource"], asked["name"]) == ("jane", "get", "nodes", "n")
+        return {"status": {"allowed": good and asked["subresource"] in ("metrics", "pods")}}
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "method", "status"),
+    [
+        ("/metrics", "good", "GET", 200),
+        ("/metrics/resource", "good", "GET", 200),
+        ("/pods", "good", "GET", 200),
+        ("/metrics", "bad", "GET", 401),
+        ("/metrics", "", "GET", 401),
+        ("/configz", "good", "GET", 403),
+        ("/run/default/p/c?cmd=ls", "good", "POST", 403),
+    ],
+)
+async def test_whom_the_apiserver_knows_may_what_it_says(node, path, token, method, status):
+    clock, client = FakeClock(), Reviewer()
+    api = KubeletApi(node, clock, Access(clock, client, client))
+    path, _, query = path.partition("?")
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    answer = await api(Request(method, path, query, headers, b"", Peer("10.0.0.9", memo={})))
+    assert answer.status == status
+    if status == 403:
+        said = {"/configz": "configz proxy"}.get(path, "proxy")
+        assert answer.body.decode().endswith(f"resource=nodes, subresource(s)=[{said}])")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The kubelet's HTTPS API: from a request's path to the call that answers it.
 
-Paths are upstream's. Everything needs a client certificate that `identity.authorize` accepts. Errors are plain text, as
+Paths are upstream's. Everything needs a client certificate or a token that `identity.authorize` accepts. Errors are plain text, as
 upstream's kubelet writes them; the apiserver puts the text into a Status.
 """
 
@@ -15,6 +15,7 @@ import orjson
 from kubern.base.clock import Clock, parse_time
 from kubern.base.errors import BadRequest, MethodNotAllowed, NotFound, StatusError
 from kubern.base.json import Obj
+from kubern.diagnostics.access import Access
 from kubern.http.contract import Answer, Request, Response, StreamWriter
 from kubern.http.dial import Dial, dial_directly
 from kubern.http.streaming import produced
@@ -30,16 +31,22 @@ log = logging.getLogger(__name__)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 _JSON = (("Content-Type", "application/json"),)
 _METRICS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
-_SUBRESOURCES = {"stats": "stats", "metrics": "metrics", "containerLogs": "log", "logs": "log", "configz": "configz"}
+_SUBRESOURCES = {
+    "stats": ("stats",), "metrics": ("metrics",), "containerLogs": ("log",), "logs": ("log",), "configz": ("configz", "proxy"),
+    "pods": ("pods", "proxy"), "runningpods": ("pods", "proxy"), "healthz": ("healthz", "proxy"),
+}  # fmt: skip
+"""What of a node a path is, as rights are given for; everything else is `proxy`."""
 _STREAMING = ("exec", "attach", "portForward")
 
 
 class KubeletApi:
-    """The handler to serve. `node` is the kubelet; `dial` opens connections to the runtime's streaming server."""
+    """The handler to serve. `node` is the kubelet, `access` knows who may ask it; `dial` opens connections to the runtime's streaming
+    server."""
 
-    def __init__(self, node: Node, clock: Clock, dial: Dial = dial_directly) -> None:
+    def __init__(self, node: Node, clock: Clock, access: Access | None = None, dial: Dial = dial_directly) -> None:
         self._node = node
         self._clock = clock
+        self._access = access or Access(clock, None, None)
         self._streaming = Streaming(node, dial)
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
@@ -50,7 +57,7 @@ class KubeletApi:
         try:
             first, *rest = request.path.strip("/").split("/")
             verb = {"GET": "get", "HEAD": "get", "POST": "create"}.get(request.method, request.method.lower())
-            authorize(request.peer, verb, _SUBRESOURCES.get(first, "proxy"))
+            await authorize(self._access, request, self._node.name, verb, _SUBRESOURCES.get(first, ("proxy",)))
             if first in _STREAMING:
                 return await self._stream(request, first, rest)
             if first == "run":

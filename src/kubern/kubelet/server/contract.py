@@ -29,6 +29,11 @@ class Node(Protocol):
     """The kubelet as its API sees it. Methods raise `kubern.base.errors.StatusError`s with upstream's wording, or let the
     runtime's `RuntimeFailure` through."""
 
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        ...
+
     def pods(self) -> list[Obj]:
         """Return the pods bound to this node, each with its status."""
         ...

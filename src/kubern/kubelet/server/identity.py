@@ -1,32 +1,45 @@
-"""Who may use the kubelet's API: the apiserver, by its client certificate, and cluster administrators."""
+"""Who may use the kubelet's API: the apiserver by its client certificate, cluster administrators, and whom the apiserver says may.
+
+What always holds: nobody without a certificate or a token gets an answer; without an `Access` only the former two do. Source: the
+Kubernetes documentation, "Kubelet authentication/authorization".
+"""
 
 from __future__ import annotations
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from collections.abc import Sequence
 
 from kubern.base.errors import Forbidden, Unauthorized
-from kubern.http.contract import Peer
+from kubern.diagnostics.access import ANONYMOUS, Access, Question
+from kubern.http.contract import Request
 
 APISERVER = "kube-apiserver-kubelet-client"
 ADMINISTRATORS = "system:masters"
 
 
-def authorize(peer: Peer, verb: str, subresource: str) -> None:
-    """Check that the connection's certificate (verified by TLS) may use the API. Raises `Unauthorized` or `Forbidden`."""
-    if not peer.certificate:
+async def authorize(access: Access, request: Request, node: str, verb: str, subresources: Sequence[str]) -> None:
+    """Check that a request may be answered: its user has the right to one of the node's subresources.
+
+    Raises `Unauthorized`, `Forbidden`, `InternalError`.
+    """
+    who = await access.identify(request)
+    if who.name == ANONYMOUS:
         raise Unauthorized("Unauthorized")
-    user, groups = _identity(peer)
-    if user != APISERVER and ADMINISTRATORS not in groups:
-        raise Forbidden(f"Forbidden (user={user}, verb={verb}, resource=nodes, subresource(s)=[{subresource}])")
+    if (request.peer.certificate and who.name == APISERVER) or ADMINISTRATORS in who.groups:
+        return
+    for subresource in subresources:
+        allowed, _ = await access.decide(who, _question(node, verb, subresource))
+        if allowed:
+            return
+    shown = " ".join(subresources)
+    raise Forbidden(f"Forbidden (user={who.name}, verb={verb}, resource=nodes, subresource(s)=[{shown}])")
 
 
-def _identity(peer: Peer) -> tuple[str, tuple[str, ...]]:
-    memo = peer.memo if peer.memo is not None else {}
-    if "kubelet-user" not in memo:
-        subject = x509.load_der_x509_certificate(peer.certificate).subject
-        names = [str(a.value) for a in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-        groups = tuple(str(a.value) for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
-        memo["kubelet-user"] = (names[0] if names else "", groups)
-    user, groups = memo["kubelet-user"]
-    return user, groups
+def _question(node: str, verb: str, subresource: str) -> Question:
+    attributes = (
+        ("verb", verb),
+        ("version", "v1"),
+        ("resource", "nodes"),
+        ("subresource", subresource),
+        ("name", node),
+    )
+    return "resourceAttributes", attributes
