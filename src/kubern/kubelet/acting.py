@@ -17,6 +17,7 @@ from kubern.client.contract import Client
 from kubern.kubelet import decide as d
 from kubern.kubelet.cgroups import Cgroups
 from kubern.kubelet.configs import sandbox_config
+from kubern.kubelet.devices.claims import DeviceClaims, Prepared, cdi_devices
 from kubern.kubelet.dns import parse_resolv_conf, pod_dns
 from kubern.kubelet.downward import Host
 from kubern.kubelet.ending import Ender
@@ -49,6 +50,8 @@ class Tools:
     cgroups: Cgroups | None
     host: Host
     scheme: str
+    claims: DeviceClaims | None = None
+    """None where no drivers are: pods' claims are not looked at then."""
 
 
 class Scene(NamedTuple):
@@ -71,6 +74,7 @@ class Actor:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._mounted: dict[str, Mounted] | None = None
+        self._prepared: Prepared | None = None
         self.waiting: dict[str, Waiting] = {}
         """Why containers did not start."""
         self.not_before: dict[str, float] = {}
@@ -90,7 +94,7 @@ class Actor:
                 await self._tools.volumes.refresh(scene.pod, scene.host)
 
     async def act(self, action: d.Action, scene: Scene) -> None:
-        """Carry one action out. Raises `RuntimeFailure`, `VolumeError`, `StatusError`, `OSError`."""
+        """Carry one action out. Raises `RuntimeFailure`, `VolumeError`, `ClaimError`, `StatusError`, `OSError`."""
         tools, pod = self._tools, scene.pod
         match action:
             case d.CreateSandbox(attempt):
@@ -113,7 +117,15 @@ class Actor:
             case d.Terminate():
                 await tools.ender.end_pod(pod, scene.seen, scene.grace, scene.ip)
 
+    async def _devices(self, pod: Obj) -> Prepared:
+        """Have the devices of the pod's claims prepared, once. Raises `ClaimError`."""
+        if self._prepared is None:
+            claims, wanted = self._tools.claims, pod["spec"].get("resourceClaims")
+            self._prepared = await claims.prepare(pod) if claims is not None and wanted else {}
+        return self._prepared
+
     async def _create_sandbox(self, attempt: int, scene: Scene) -> None:
+        await self._devices(scene.pod)
         config, handler = await self._sandbox_config(attempt, scene.pod), await self._handler(scene.pod)
         # a volume may take long or fail: the sandbox does not depend on it, containers do
         made, mounted = await asyncio.gather(
@@ -192,7 +204,8 @@ class Actor:
             found = scene.seen.current(step.container["targetContainerName"])
             target = found.id if found else ""
         config = await self._sandbox_config(sandbox.attempt, pod)
-        job = Start(pod, step, action.attempt, sandbox.id, config, mounted, scene.host, target)
+        devices = cdi_devices(step.container, await self._devices(pod))
+        job = Start(pod, step, action.attempt, sandbox.id, config, mounted, scene.host, target, devices)
         try:
             await self._tools.starter.start(job)
         except StartError as error:

@@ -16,6 +16,8 @@ from kubern.diagnostics.access import Access
 from kubern.http.server import serve
 from kubern.http.tls import ServerTls
 from kubern.kubelet.cgroups import Cgroups, hierarchies
+from kubern.kubelet.devices.claims import DeviceClaims
+from kubern.kubelet.devices.drivers import Drivers
 from kubern.kubelet.kubelet import Kubelet
 from kubern.kubelet.machine import read_machine
 from kubern.kubelet.mounting import SystemMounter
@@ -48,7 +50,10 @@ async def run_kubelet(
     async with AsyncExitStack() as stack:
         runtime = CriRuntime(runtime_endpoint)
         stack.push_async_callback(runtime.close)
+        drivers = Drivers(settings.root_dir / "plugins_registry", clock)
+        claims = DeviceClaims(client, drivers, settings.root_dir / "device-claims")
         kubelet = Kubelet(client, runtime, settings, machine, clock, SystemMounter(), cgroups)
+        kubelet.claims = claims
         if listen is not None:
             tls = ServerTls(listen.certificate, listen.key, listen.client_ca)
             api = KubeletApi(kubelet.served, clock, Access(clock, client, client))

@@ -81,6 +81,8 @@ class Parts(NamedTuple):
     memory_capacity: int
     target: str = ""
     """The id of the container that an ephemeral container looks into."""
+    devices: tuple[str, ...] = ()
+    """The devices that the container gets of the pod's claims."""
 
 
 def container_config(pod: Obj, container: Obj, parts: Parts, settings: Settings) -> ContainerConfig:
@@ -100,6 +102,7 @@ def container_config(pod: Obj, container: Obj, parts: Parts, settings: Settings)
         working_dir=container.get("workingDir") or "",
         env=parts.env,
         mounts=parts.mounts,
+        cdi_devices=parts.devices,
         labels=pod_labels(pod) | {podspec.CONTAINER_LABEL: container["name"]},
         annotations=_annotations(pod, container, parts.attempt),
         log_path=log_path(container["name"], parts.attempt),

@@ -20,6 +20,7 @@ from kubern.client.informer import Informer, Informers
 from kubern.kubelet.acting import Tools
 from kubern.kubelet.admission import admit
 from kubern.kubelet.cgroups import Cgroups
+from kubern.kubelet.devices.claims import ClaimError, DeviceClaims
 from kubern.kubelet.downward import Host
 from kubern.kubelet.ending import Ender
 from kubern.kubelet.eviction import Shortage, used_by_pod, victim
@@ -64,6 +65,8 @@ class Kubelet:
         self._clock = clock
         self._mounter = mounter
         self._cgroups = cgroups
+        self.claims: DeviceClaims | None = None
+        """What prepares the devices of pods' claims; to be set before `run`. Without it nobody looks at claims."""
         self._workers: dict[str, PodWorker] = {}
         self._group: asyncio.TaskGroup | None = None
         self._tools: Tools | None = None
@@ -92,6 +95,8 @@ class Kubelet:
                 await self._services.synced.wait()
                 self._pods.on_change(self._pod_changed)
                 group.create_task(self._relister.run())
+                if self.claims is not None:
+                    group.create_task(self.claims.drivers.run(), name="drivers of devices")
                 await self._pods.synced.wait()
                 group.create_task(self._guard_resources())
                 await self._housekeeping()
@@ -126,6 +131,7 @@ class Kubelet:
             cgroups=self._cgroups,
             host=Host(settings.node_name, settings.node_ips, allocatable(self._machine, settings)),
             scheme="containerd",
+            claims=self.claims,
         )
 
     def _tell_started(self, recorder: EventRecorder) -> None:
@@ -234,7 +240,7 @@ class Kubelet:
         while True:
             try:
                 await self._clear_orphans()
-            except (RuntimeFailure, OSError) as error:
+            except (RuntimeFailure, ClaimError, OSError) as error:
                 _log.warning("housekeeping failed: %s", error)
             await self._clock.sleep(_HOUSEKEEPING)
 
@@ -252,6 +258,9 @@ class Kubelet:
             await self._tools.volumes.remove(pod_uid)
             if self._cgroups is not None:
                 await self._cgroups.remove(pod_uid)
+        if self.claims is not None:
+            for pod_uid in self.claims.users() - self._workers.keys():
+                await self.claims.release(pod_uid)
 
 
 def _was_admitted(pod: Obj) -> bool:

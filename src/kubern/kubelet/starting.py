@@ -51,6 +51,7 @@ class Start(NamedTuple):
     mounted: dict[str, Mounted]
     host: Host
     target: str = ""
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Starter:
         except (ConfigError, VolumeError, OSError) as error:
             self._event(job, WARNING, "Failed", f"Error: {error}")
             raise StartError("CreateContainerConfigError", str(error), 2.0) from error
-        parts = Parts(job.attempt, image, image.id, env, mounts, self.memory_capacity, job.target)
+        parts = Parts(job.attempt, image, image.id, env, mounts, self.memory_capacity, job.target, job.devices)
         config = container_config(job.pod, job.step.container, parts, self.settings)
         try:
             return await self.runtime.create_container(job.sandbox_id, config, job.sandbox)

@@ -19,6 +19,7 @@ from kubern.base.json import Obj
 from kubern.kubelet import decide as d
 from kubern.kubelet.acting import Actor, Scene, Tools, log_dir
 from kubern.kubelet.configs import log_path
+from kubern.kubelet.devices.claims import ClaimError
 from kubern.kubelet.looking import Looker
 from kubern.kubelet.objects import PODS
 from kubern.kubelet.observed import Observed, restart_count
@@ -104,7 +105,7 @@ class PodWorker:
                 try:
                     pause = await self._step()
                     self._retries.reset("step")
-                except (RuntimeFailure, VolumeError, StatusError, OSError) as error:
+                except (RuntimeFailure, VolumeError, ClaimError, StatusError, OSError) as error:
                     self._failed(error)
                     pause = self._retries.next("step")
                 if pause is None:
@@ -118,6 +119,9 @@ class PodWorker:
         _log.warning("sync failed: %s", error, extra={"pod": key(self.pod)})
         if isinstance(error, VolumeError):
             self._tools.events.event(self.pod, WARNING, "FailedMount", str(error))
+        elif isinstance(error, ClaimError) and not self._ending:
+            text = f"Failed to prepare dynamic resources: {error}"
+            self._tools.events.event(self.pod, WARNING, "FailedPrepareDynamicResources", text)
         elif isinstance(error, RuntimeFailure):
             self._tools.events.event(self.pod, WARNING, "FailedSync", f"error determining status: {error.message}")
 
@@ -269,6 +273,8 @@ class PodWorker:
         if not self._gone:
             await self._publisher.flush()
         if not self._cleaned:
+            if tools.claims is not None:
+                await tools.claims.release(uid(self.pod))
             await tools.volumes.remove(uid(self.pod))
             if tools.cgroups:
                 await tools.cgroups.remove(uid(self.pod))

@@ -1,7 +1,7 @@
 """What a kubelet may do: upstream's Node authorizer.
 
-A member of `system:nodes` named `system:node:NAME` may do what `NODE_RULES` says; Secrets, ConfigMaps, claims and volumes it may read
-only while a pod on its node refers to them, and tokens it may ask for only for the service accounts of its pods.
+A member of `system:nodes` named `system:node:NAME` may do what `NODE_RULES` says; Secrets, ConfigMaps, claims of both kinds and volumes
+it may read only while a pod on its node refers to them, and tokens it may ask for only for the service accounts of its pods.
 `PodReferences` is fed by the apiserver from its watch cache.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from kubern.api.pod_claims import pod_claims
 from kubern.apiserver.authz.bootstrap.component_roles import NODE_RULES
 from kubern.apiserver.authz.rules import allows, compiled
 from kubern.apiserver.identity import Decision, User
@@ -41,6 +42,9 @@ def references(pod: Obj) -> Iterator[Reference]:
         yield from _of_volume(volume, namespace)
         if "ephemeral" in volume:
             yield "persistentvolumeclaims", namespace, f"{pod['metadata'].get('name', '')}-{volume.get('name', '')}"
+    for claim in pod_claims(pod) if spec.get("resourceClaims") else ():
+        if claim.claim:
+            yield "resourceclaims", namespace, claim.claim
 
 
 class PodReferences:
@@ -103,6 +107,8 @@ class Node:
         return Decision(any(allows(rule, info) for rule in _RULES))
 
     def _is_referred(self, info: RequestInfo) -> bool:
+        if info.group == "resource.k8s.io":
+            return info.resource == "resourceclaims"
         return (
             info.group == ""
             and info.resource in _REFERRED
@@ -111,7 +117,8 @@ class Node:
 
     def _referred(self, node: str, info: RequestInfo) -> Decision:
         token = info.resource == "serviceaccounts" and info.subresource == "token" and info.verb == "create"
-        read = info.resource != "serviceaccounts" and not info.subresource and info.verb in ("get", "list", "watch")
+        verbs = ("get",) if info.resource == "resourceclaims" else ("get", "list", "watch")
+        read = info.resource != "serviceaccounts" and not info.subresource and info.verb in verbs
         status = info.resource == "persistentvolumeclaims" and info.subresource == "status"
         if not (token or read or (status and info.verb in ("get", "update", "patch"))):
             return Decision(False, "cannot modify or read this resource in this way as a node")

@@ -53,6 +53,18 @@ REFERRED = [
 ]  # fmt: skip
 
 
+def test_a_node_reads_the_device_claims_of_its_pods(pods):
+    entries = [{"name": "x", "resourceClaimName": "own"}, {"name": "y", "resourceClaimTemplateName": "t"}]
+    made = {"resourceClaimStatuses": [{"name": "y", "resourceClaimName": "p-y-abcde"}]}
+    pods.put({**POD, "spec": {**POD["spec"], "resourceClaims": entries}, "status": made})
+    path = "/apis/resource.k8s.io/v1/namespaces/a/resourceclaims"
+    for name in ("own", "p-y-abcde"):
+        assert decide(pods, "n1", "GET", f"{path}/{name}").allowed
+        assert not decide(pods, "n2", "GET", f"{path}/{name}").allowed
+    assert not decide(pods, "n1", "GET", f"{path}/other").allowed
+    assert not decide(pods, "n1", "GET", path).allowed
+
+
 @pytest.mark.parametrize("what", REFERRED)
 def test_a_node_reads_what_its_pods_refer_to_and_no_longer(pods, what):
     path = f"/api/v1/namespaces/a/{what}"

@@ -1,0 +1,1 @@
+"""Devices that drivers on the node prepare for ResourceClaims: `drivers` finds the drivers, `claims` has them prepare and release."""
