@@ -165,6 +165,15 @@ def test_its_scheduler_and_controllers_have_their_ports(cluster, tmp_path):
     assert b'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"}' in shown[0]
     assert b'workqueue_adds_total{name="deployment"}' in shown[1]
     assert b'rest_client_requests_total{code="201"' in shown[1]
+    container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "10m"}}}
+    asking = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asking"}, "spec": {"containers": [container]}}
+    made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(asking))
+
+    def shown_alone():
+        text = urllib.request.urlopen(f"{urls[0]}/metrics/resources", context=trusting, timeout=20).read()
+        return b'kube_pod_resource_request{namespace="default",pod="asking"' in text
+
+    eventually(shown_alone)
     for url in urls:
         assert urllib.request.urlopen(f"{url}/readyz", context=trusting, timeout=20).read() == b"ok"
 

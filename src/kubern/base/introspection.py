@@ -23,6 +23,8 @@ class Introspection:
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
+        self.pages: dict[str, Source] = {}
+        """Metrics that are shown by themselves, by their paths."""
         self.checks: dict[str, Check] = {}
         """Whether the program works at all: `/healthz`, and a part of readiness."""
         self.ready: dict[str, Check] = {}

@@ -76,7 +76,8 @@ class Port:
             return Response(error.code, JSON_HEADERS, orjson.dumps(error.status()))
 
     async def _answer(self, request: Request) -> Answer:
-        route = self.routes.find(request.path)
+        page = self._introspection.pages.get(request.path)
+        route = self.routes.find(request.path) if page is None else lambda request: _text(expose(page()))
         if route is None:
             return text_response(404, "404 page not found\n")
         if request.method not in ("GET", "HEAD"):

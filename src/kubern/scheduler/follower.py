@@ -81,6 +81,10 @@ class Follower:
         self._pods.on_change(self._pod_changed)
         await self._pods.synced.wait()
 
+    def pods(self) -> Iterable[Obj]:
+        """Return all pods, as they are known now."""
+        return self._pods.list()
+
     def held(self, info: PodInfo) -> Obj | None:
         """Return a pod as it is known now, None when it is gone (or another has its name)."""
         pod = self._pods.get(info.namespace, info.name)

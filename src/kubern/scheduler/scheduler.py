@@ -28,6 +28,7 @@ from kubern.scheduler.meters import ERROR, UNSCHEDULABLE, Meters
 from kubern.scheduler.podinfo import PodInfo
 from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.queue import Queue, Waiting
+from kubern.scheduler.resource_metrics import PATH, pod_resources
 from kubern.scheduler.timing import Stopwatch
 from kubern.scheduler.writer import Writer, says
 
@@ -62,6 +63,7 @@ class Scheduler:
         """Let a program tell what this scheduler counts, and when it knows the cluster."""
         introspection.ready["sched-handler-sync"] = lambda: "" if self._synced else "the cluster is not known yet"
         introspection.sources.append(self._families)
+        introspection.pages[PATH] = lambda: pod_resources(self.follower.pods())
 
     def _families(self) -> Iterator[Family]:
         follower = self.follower
