@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from kubern.client.contract import GVR
+from tests.unit.kubelet.device_driver import NAME, Driver
 
 from .conftest import PODS, Bench
 
@@ -488,3 +489,35 @@ def _kubelet_pid(bench: Bench) -> Any:
     assert first is not None
     (found,) = [each for each in psutil.Process(first).children(recursive=True) if "kubelet" in each.cmdline()]
     return found
+
+
+async def test_a_driver_prepares_the_devices_of_a_pod(bench: Bench) -> None:
+    claims = GVR("resource.k8s.io", "v1", "resourceclaims")
+    request = {"name": "r", "exactly": {"deviceClassName": "gpu"}}
+    made = {"metadata": {"name": "card", "namespace": "default"}, "spec": {"devices": {"requests": [request]}}}
+    claim = await bench.client.create(claims, made)
+    container = {"command": SERVE, "resources": {"claims": [{"name": "card"}]}}
+    pod = bench.pod(container, resourceClaims=[{"name": "card", "resourceClaimName": "card"}])
+    created = await bench.client.create(PODS, pod)
+    name, user = pod["metadata"]["name"], {"resource": "pods", "name": pod["metadata"]["name"]}
+    result = {"request": "r", "driver": NAME, "pool": "p", "device": "a"}
+    status = {
+        "allocation": {"devices": {"results": [result]}},
+        "reservedFor": [{**user, "uid": created["metadata"]["uid"]}],
+    }
+    await bench.client.update(claims, {**claim, "status": status}, subresource="status")
+
+    async with asyncio.timeout(30):
+        async for event in bench.client.watch(GVR("", "v1", "events"), "default"):
+            if event.object.get("reason") == "FailedPrepareDynamicResources":
+                assert "DRA driver gpu.example.com is not registered" in event.object["message"]
+                break
+    driver = Driver(bench.node.paths.kubelet / "plugins_registry")
+    await driver.start()
+    try:
+        await bench.running(name)
+        assert driver.asked == ["registered True", "prepare default/card"]
+        await bench.delete(name)
+        assert driver.asked[2:] == ["release default/card"]
+    finally:
+        await driver.stop()
