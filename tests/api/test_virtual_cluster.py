@@ -255,3 +255,43 @@ def test_only_as_many_pods_run_as_there_are_devices(cluster):
     eventually(lambda: in_phase("Running") == {"late"})
     made.run(KUBECTL, "delete", "pod", "late")
     eventually(lambda: not made.get("resourceclaims")["items"])
+
+
+def test_pods_share_a_claim_and_leave_a_device_that_breaks(cluster):
+    made, _ = cluster
+    for each in of_devices():
+        made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(each))
+    claim = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim", "metadata": {"name": "shared"}}
+    made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps({**claim, "spec": CLAIM_SPEC}))
+    container = {"name": "c", "image": "example.org/any:1", "resources": {"claims": [{"name": "card"}]}}
+    spec = {"containers": [container], "resourceClaims": [{"name": "card", "resourceClaimName": "shared"}]}
+
+    def run(name):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        made.run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(pod))
+
+    def phase(name):
+        return next((p["status"]["phase"] for p in made.get("pods")["items"] if p["metadata"]["name"] == name), "")
+
+    for name in ("one", "two"):
+        run(name)
+    eventually(lambda: phase("one") == phase("two") == "Running")
+    held = made.get("resourceclaim", "shared")
+    assert {each["name"] for each in held["status"]["reservedFor"]} == {"one", "two"}
+
+    # a claim in use stays until the last of its users is gone
+    made.run(KUBECTL, "delete", "resourceclaim", "shared", "--wait=false")
+    run("three")
+    eventually(
+        lambda: 'resourceclaim "shared" is being deleted' in made.run(KUBECTL, "describe", "pod", "three").stdout
+    )
+    said = made.run(sys.executable, "-m", "kubern", "why", "three").stdout
+    assert '"shared" is being deleted' in " ".join(said.split())
+    made.run(KUBECTL, "delete", "pod", "one", "three")
+    assert made.get("resourceclaim", "shared")["status"]["allocation"]
+    taint = {"key": "broken", "effect": "NoExecute"}
+    devices = made.get("resourceslice", "virtual-1-gpu")["spec"]["devices"]
+    broken = {"spec": {"devices": [{**each, "taints": [taint]} for each in devices]}}
+    made.run(KUBECTL, "patch", "resourceslice", "virtual-1-gpu", "--type=merge", "-p", json.dumps(broken))
+    eventually(lambda: not phase("two"))
+    eventually(lambda: not made.get("resourceclaims")["items"])
