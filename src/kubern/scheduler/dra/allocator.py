@@ -14,7 +14,7 @@ from kubern.base.json import Obj
 from kubern.scheduler.dra.capacity import consumed, fits
 from kubern.scheduler.dra.constraints import Constraint, constraints_of
 from kubern.scheduler.dra.inventory import Device, DeviceId, Inventory, PoolId
-from kubern.scheduler.dra.requests import MOST_RESULTS, Asking, CannotAllocate, Slot, Wanted, slots, suits
+from kubern.scheduler.dra.requests import MOST_RESULTS, Asking, CannotAllocate, Slot, Wanted, prepared, slots, suits
 from kubern.scheduler.dra.usage import Usage
 
 MOST_STEPS = 50_000
@@ -40,14 +40,28 @@ class Allocated(NamedTuple):
 
 def allocate(claims: Sequence[Obj], node: Obj, asking: Asking) -> Allocated | None:
     """Return devices for all claims on a node, None when there is no way. Raises `CannotAllocate` with a reason where there is one."""
-    wanted = slots(claims, node, asking)
-    if not all(any(_enough(way) for way in ways) for _, ways in wanted):
-        return None
-    search = _Search(wanted, [constraints_of(claim) for claim in claims], asking)
-    if not search.from_slot(0):
-        return None
-    picks = tuple(tuple(pick for number, pick in search.picked if number == claim) for claim in range(len(claims)))
-    return Allocated(picks, search.points())
+    return Allocator(claims, asking).on(node)
+
+
+class Allocator:
+    """The claims of a pod, read once; asked for one node after the other. Raises `CannotAllocate` for a class that does not exist."""
+
+    def __init__(self, claims: Sequence[Obj], asking: Asking) -> None:
+        self._asking = asking
+        self._wanted = prepared(claims, asking.device_class)
+        self._constraints = [constraints_of(claim) for claim in claims]
+
+    def on(self, node: Obj) -> Allocated | None:
+        """Return devices for all claims on a node, None when there is no way. Raises `CannotAllocate` with a reason."""
+        wanted = slots(self._wanted, node, self._asking)
+        if not all(any(_enough(way) for way in ways) for _, ways in wanted):
+            return None
+        search = _Search(wanted, self._constraints, self._asking)
+        if not search.from_slot(0):
+            return None
+        number = len(self._constraints)
+        picks = tuple(tuple(pick for held, pick in search.picked if held == claim) for claim in range(number))
+        return Allocated(picks, search.points())
 
 
 def _enough(way: Wanted) -> bool:

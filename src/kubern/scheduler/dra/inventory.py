@@ -5,7 +5,7 @@ What always holds: of each pool only the newest generation counts; a pool of whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import is_
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from kubern.scheduler.plugins.node_affinity import term_matches
 DeviceId = tuple[str, str, str]
 """Driver, pool, device."""
 PoolId = tuple[str, str]
+QUESTIONS = 32
+"""Different sets of selectors of which is remembered what they choose on a node."""
 
 
 class Device:
@@ -87,6 +89,7 @@ class Inventory:
         self._everywhere: dict[PoolId, list[Device]] = {}
         self._on: dict[str, dict[PoolId, list[Device]]] = {}
         self._selected: dict[PoolId, list[Device]] = {}
+        self._reachable: dict[str, Reachable] = {}
         for pool in self.pools.values():
             for device in pool.devices:
                 if device.where.get("nodeName"):
@@ -96,15 +99,42 @@ class Inventory:
                 else:
                     self._selected.setdefault(pool.id, []).append(device)
 
-    def reachable(self, node: Obj) -> tuple[Device, ...]:
-        """Return the devices that can be used from a node, in the order in which they are tried."""
-        mine = self._on.get(node["metadata"]["name"], {})
+    def reachable(self, node: Obj) -> Reachable:
+        """Return the devices that can be used from a node; remembered until the node or a slice changes."""
+        name = node["metadata"]["name"]
+        held = self._reachable.get(name)
+        if held is None or held.node is not node:
+            held = self._reachable[name] = Reachable(node, self._from(node, name))
+        return held
+
+    def _from(self, node: Obj, name: str) -> tuple[Device, ...]:
+        mine = self._on.get(name, {})
         found = [device for devices in (*self._everywhere.values(), *mine.values()) for device in devices]
         for devices in self._selected.values():
             found += [device for device in devices if _selects(device.where.get("nodeSelector"), node)]
         # devices that have to be prepared before a pod is bound come last
         found.sort(key=lambda device: (bool(device.obj.get("bindingConditions")), device.order))
         return tuple(found)
+
+
+class Reachable:
+    """The devices that can be used from a node, in the order in which they are tried, and which of them selectors choose."""
+
+    __slots__ = ("devices", "known", "node")
+
+    def __init__(self, node: Obj, devices: tuple[Device, ...]) -> None:
+        self.node = node
+        self.devices = devices
+        self.known: dict[Hashable, tuple[Device, ...]] = {}
+
+    def chosen(self, question: Hashable, choose: Callable[[Device], bool]) -> tuple[Device, ...]:
+        """Return the devices that `choose` is true of, remembered under `question`."""
+        found = self.known.get(question)
+        if found is None:
+            if len(self.known) >= QUESTIONS:
+                self.known.clear()
+            found = self.known[question] = tuple(device for device in self.devices if choose(device))
+        return found
 
 
 def read(slices: Iterable[Obj], before: Inventory | None = None) -> Inventory:

@@ -6,7 +6,7 @@ large enough; whether they go together is the search's question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kubern.api.cel.devices import chooses
@@ -14,7 +14,7 @@ from kubern.api.cel.errors import CelCostExceeded, CelError, CelEvaluationError
 from kubern.api.device_taints import repelled
 from kubern.base.json import Obj
 from kubern.scheduler.dra.capacity import consumed
-from kubern.scheduler.dra.inventory import Device, Inventory
+from kubern.scheduler.dra.inventory import Device, Inventory, Reachable
 from kubern.scheduler.dra.usage import Usage
 
 MOST_RESULTS = 32
@@ -56,57 +56,82 @@ def alternatives(request: Obj) -> list[tuple[str, Obj]]:
     return [(request["name"], request.get("exactly") or {})]
 
 
-def slots(claims: Sequence[Obj], node: Obj, asking: Asking) -> list[Slot]:
-    """Return the requests of all claims. Raises `CannotAllocate`."""
-    reachable = asking.inventory.reachable(node)
-    found: list[Slot] = []
-    for number, claim in enumerate(claims):
-        for request in claim["spec"]["devices"].get("requests") or ():
-            ways = tuple(_wanted(claim, name, spec, reachable, asking) for name, spec in alternatives(request))
-            found.append((number, ways))
-    return found
+class Prepared(NamedTuple):
+    """One alternative of a request as it is on every node. `selectors`: where each is written, and its expression (`texts` alone)."""
+
+    name: str
+    where: str
+    spec: Obj
+    selectors: tuple[tuple[str, str], ...]
+    texts: tuple[str, ...]
+    everything: bool
+    admin: bool
 
 
-def _wanted(claim: Obj, name: str, spec: Obj, reachable: Sequence[Device], asking: Asking) -> Wanted:
+def prepared(claims: Sequence[Obj], device_class: Callable[[str], Obj | None]) -> list[tuple[int, list[Prepared]]]:
+    """Return the requests of all claims, read once for all nodes. Raises `CannotAllocate` for a class that does not exist."""
+    return [
+        (number, [_prepared(claim, name, spec, device_class) for name, spec in alternatives(request)])
+        for number, claim in enumerate(claims)
+        for request in claim["spec"]["devices"].get("requests") or ()
+    ]
+
+
+def _prepared(claim: Obj, name: str, spec: Obj, device_class: Callable[[str], Obj | None]) -> Prepared:
     where = f"claim {claim['metadata']['name']}, request {name}"
-    held = asking.device_class(spec.get("deviceClassName") or "")
+    held = device_class(spec.get("deviceClassName") or "")
     if held is None:
         raise CannotAllocate(f"{where}: device class {spec.get('deviceClassName')} does not exist")
-    selectors = [
-        *_selectors(f"class {held['metadata']['name']}", held["spec"]),
-        *_selectors(where, spec),
-    ]
+    selectors = (*_selectors(f"class {held['metadata']['name']}", held["spec"]), *_selectors(where, spec))
     everything, admin = spec.get("allocationMode") == "All", bool(spec.get("adminAccess"))
-    devices = []
-    for device in _usable(reachable, asking.inventory, where if everything else ""):
-        if not all(_chosen(source, text, device) for source, text in selectors):
-            continue
-        if everything or _available(device, spec, admin, asking.usage):
-            devices.append(device)
-    number = len(devices) if everything else spec.get("count") or 1
-    return Wanted(name, spec, tuple(devices), number, everything, admin)
+    return Prepared(name, where, spec, selectors, tuple(text for _, text in selectors), everything, admin)
 
 
-def _usable(devices: Iterable[Device], inventory: Inventory, all_for: str) -> Iterable[Device]:
-    """Yield the devices of whole pools. Who asks for all of them cannot have them while a pool changes."""
-    for device in devices:
-        pool = inventory.pools[device.pool]
-        if pool.complete and not pool.problem:
-            yield device
-        elif all_for:
-            state = "is currently being updated" if not pool.complete else f"is currently invalid: {pool.problem}"
-            raise CannotAllocate(f"{all_for}: asks for all devices, but resource pool {'/'.join(pool.id)} {state}")
+def slots(wanted: Sequence[tuple[int, Sequence[Prepared]]], node: Obj, asking: Asking) -> list[Slot]:
+    """Return what suits the requests on a node. Raises `CannotAllocate`."""
+    reachable = asking.inventory.reachable(node)
+    return [(number, tuple(_wanted(each, reachable, asking) for each in ways)) for number, ways in wanted]
+
+
+def _wanted(each: Prepared, reachable: Reachable, asking: Asking) -> Wanted:
+    pools = asking.inventory.pools
+
+    def suiting(device: Device) -> bool:
+        pool = pools[device.pool]
+        if not pool.complete or pool.problem:
+            return False
+        return all(_chosen(source, text, device) for source, text in each.selectors)
+
+    if each.everything:
+        _all_there(reachable, asking.inventory, each.where)
+        devices = reachable.chosen(each.texts, suiting)
+    else:
+        usage = asking.usage
+        chosen = reachable.chosen(each.texts, suiting)
+        devices = tuple(device for device in chosen if _available(device, each.spec, each.admin, usage))
+    number = len(devices) if each.everything else each.spec.get("count") or 1
+    return Wanted(each.name, each.spec, devices, number, each.everything, each.admin)
+
+
+def _all_there(reachable: Reachable, inventory: Inventory, where: str) -> None:
+    """Who asks for all devices cannot have them while a pool changes. Raises `CannotAllocate`."""
+    for identity in dict.fromkeys(device.pool for device in reachable.devices):
+        pool = inventory.pools[identity]
+        if not pool.complete or pool.problem:
+            state = f"is currently invalid: {pool.problem}" if pool.complete else "is currently being updated"
+            raise CannotAllocate(f"{where}: asks for all devices, but resource pool {'/'.join(pool.id)} {state}")
 
 
 def _available(device: Device, spec: Obj, admin: bool, usage: Usage) -> bool:
-    return suits(device, spec) and (admin or device.id not in usage.whole)
+    return (admin or device.id not in usage.whole) and suits(device, spec)
 
 
 def suits(device: Device, spec: Obj) -> bool:
     """Say whether a request tolerates a device, and the device is large enough for it."""
-    if repelled(device.taints, spec.get("tolerations") or ()):
+    if device.taints and repelled(device.taints, spec.get("tolerations") or ()):
         return False
-    return consumed(device, (spec.get("capacity") or {}).get("requests") or {}) is not None
+    asked = (spec.get("capacity") or {}).get("requests")
+    return (not asked and not device.shared) or consumed(device, asked or {}) is not None
 
 
 def _selectors(source: str, spec: Obj) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ import numpy as np
 from kubern.api.pod_claims import MOST_USERS, allocation, consumers, not_owned, pod_claims, reserved_for
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Mask
-from kubern.scheduler.dra.allocator import Allocated, allocate
+from kubern.scheduler.dra.allocator import Allocated, Allocator, allocate
 from kubern.scheduler.dra.inventory import Inventory, read
 from kubern.scheduler.dra.requests import Asking, CannotAllocate, alternatives
 from kubern.scheduler.dra.usage import Ledger
@@ -112,7 +112,7 @@ class _Answers(NamedTuple):
 def refused(cycle: Cycle, known: Knowledge, found: Found) -> list[Refusal]:
     """Return which nodes cannot reach the pod's devices, or have none left for it; remember what the others would give."""
     answers = _Answers({})
-    asking = known.asking(cycle.listers)
+    allocator = Allocator(found.open, known.asking(cycle.listers))
     for row, node in enumerate(cycle.columns.nodes):
         if node is None:
             continue
@@ -122,7 +122,7 @@ def refused(cycle: Cycle, known: Knowledge, found: Found) -> list[Refusal]:
             answers.add(ELSEWHERE, row)
         elif found.open:
             try:
-                given = allocate(found.open, node, asking)
+                given = allocator.on(node)
             except CannotAllocate as error:
                 answers.add(str(error), row)
                 continue
