@@ -307,3 +307,30 @@ def test_what_wakes_a_pod(event: Event, helps: bool) -> None:
     assert PLUGIN.hint is not None
     assert event.name in PLUGIN.events
     assert PLUGIN.hint(PodInfo(pod("c")), event) is helps
+
+
+def test_its_limits_are_configured() -> None:
+    assert PLUGIN.configure is not None
+    others = [each for each in placing.PLUGINS if each.name != PLUGIN.name]
+    for timeout, message in (
+        ("0.2ms", "0/2 nodes are available: 1 cannot allocate all claims, 1 timed out trying to allocate devices."),
+        ("10s", ""),
+        ("0s", ""),
+    ):
+        found = PLUGIN.configure({"filterTimeout": timeout, "bindingTimeout": "20s"})
+        outcome = schedule(World(claim(exactly(count=2))).cycle(pod("c")), [*others, found], random.Random(1))
+        assert (outcome.node if isinstance(outcome, Placed) else outcome.message) == (message or "n2")
+
+
+@pytest.mark.parametrize(
+    ("args", "problem"),
+    [
+        ({"filterTimeout": "-1s"}, "filterTimeout: Invalid value"),
+        ({"bindingTimeout": "0s"}, "bindingTimeout: Invalid value"),
+        ({"other": 1}, "other: unknown field"),
+    ],
+)
+def test_wrong_limits_are_refused(args: Obj, problem: str) -> None:
+    assert PLUGIN.configure is not None
+    with pytest.raises(ValueError, match=problem):
+        PLUGIN.configure(args)

@@ -38,16 +38,17 @@ class Allocated(NamedTuple):
     points: int
 
 
-def allocate(claims: Sequence[Obj], node: Obj, asking: Asking) -> Allocated | None:
+def allocate(claims: Sequence[Obj], node: Obj, asking: Asking, steps: int = MOST_STEPS) -> Allocated | None:
     """Return devices for all claims on a node, None when there is no way. Raises `CannotAllocate` with a reason where there is one."""
-    return Allocator(claims, asking).on(node)
+    return Allocator(claims, asking, steps).on(node)
 
 
 class Allocator:
     """The claims of a pod, read once; asked for one node after the other. Raises `CannotAllocate` for a class that does not exist."""
 
-    def __init__(self, claims: Sequence[Obj], asking: Asking) -> None:
+    def __init__(self, claims: Sequence[Obj], asking: Asking, steps: int = MOST_STEPS) -> None:
         self._asking = asking
+        self._steps = steps
         self._wanted = prepared(claims, asking.device_class)
         self._constraints = [constraints_of(claim) for claim in claims]
 
@@ -56,7 +57,7 @@ class Allocator:
         wanted = slots(self._wanted, node, self._asking)
         if not all(any(_enough(way) for way in ways) for _, ways in wanted):
             return None
-        search = _Search(wanted, self._constraints, self._asking)
+        search = _Search(wanted, self._constraints, self._asking, self._steps)
         if not search.from_slot(0):
             return None
         number = len(self._constraints)
@@ -71,7 +72,9 @@ def _enough(way: Wanted) -> bool:
 class _Search:
     """One search: what is picked so far, and what that takes."""
 
-    def __init__(self, wanted: Sequence[Slot], constraints: Sequence[Sequence[Constraint]], asking: Asking) -> None:
+    def __init__(
+        self, wanted: Sequence[Slot], constraints: Sequence[Sequence[Constraint]], asking: Asking, steps: int
+    ) -> None:
         self.picked: list[tuple[int, Picked]] = []
         self._wanted = wanted
         self._constraints = constraints
@@ -81,7 +84,7 @@ class _Search:
         self._holders: dict[DeviceId, int] = {}
         self._counters = _Counters(asking.inventory, asking.usage)
         self._ways: list[int] = [0] * len(wanted)
-        self._steps = 0
+        self._steps = steps
 
     def points(self) -> int:
         """Return how good the chosen alternatives are."""
@@ -104,8 +107,8 @@ class _Search:
             return self.from_slot(slot + 1)
         claim = self._wanted[slot][0]
         for at in range(start, len(way.devices)):
-            self._steps += 1
-            if self._steps > MOST_STEPS:
+            self._steps -= 1
+            if self._steps < 0:
                 raise CannotAllocate("timed out trying to allocate devices")
             device = way.devices[at]
             if self._take(claim, way, device):

@@ -18,8 +18,6 @@ from kubern.scheduler.listers import RESOURCE_CLAIMS
 TRIES = 5
 """Attempts at a claim that others write too: pods that share it are bound side by side."""
 POLL = 0.25
-PREPARE_TIMEOUT = 600.0
-"""Seconds to wait for devices to be prepared (upstream's bindingTimeout)."""
 
 
 async def reserve(binding: Binding, claim: Obj, decided: Obj | None) -> Obj:
@@ -70,8 +68,8 @@ async def _protect(client: Client, claim: Obj) -> Obj:
     )
 
 
-async def prepared(binding: Binding, claim: Obj) -> None:
-    """Wait until a claim's devices are ready to be used. Raises `Conflict` when one failed, `Timeout`."""
+async def prepared(binding: Binding, claim: Obj, patience: float) -> None:
+    """Wait until a claim's devices are ready to be used, for so many seconds. Raises `Conflict` when one failed, `Timeout`."""
     waiting = [each for each in _results(claim) if each.get("bindingConditions")]
     waited = 0.0
     while waiting:
@@ -88,7 +86,7 @@ async def prepared(binding: Binding, claim: Obj) -> None:
             each for each in waiting if not all(states[id(each)].get(name) for name in each["bindingConditions"])
         ]
         if waiting:
-            if waited >= PREPARE_TIMEOUT:
+            if waited >= patience:
                 await release(known)(binding.client)
                 raise Timeout(f"claim {meta['name']}: device binding timeout")
             await binding.clock.sleep(POLL)

@@ -23,6 +23,7 @@ from kubern.scheduler.framework import Cycle, Refusal, Scores
 from kubern.scheduler.listers import DEVICE_CLASSES, RESOURCE_CLAIMS, RESOURCE_SLICES, Listers
 from kubern.scheduler.plugins.node_affinity import term_matches
 
+NAME = "DynamicResources"
 NO_DEVICES = "cannot allocate all claims"
 ELSEWHERE = "resourceclaim not available on the node"
 
@@ -109,10 +110,10 @@ class _Answers(NamedTuple):
         self.reasons.setdefault(reason, []).append(row)
 
 
-def refused(cycle: Cycle, known: Knowledge, found: Found) -> list[Refusal]:
+def refused(cycle: Cycle, known: Knowledge, found: Found, steps: int) -> list[Refusal]:
     """Return which nodes cannot reach the pod's devices, or have none left for it; remember what the others would give."""
     answers = _Answers({})
-    allocator = Allocator(found.open, known.asking(cycle.listers))
+    allocator = Allocator(found.open, known.asking(cycle.listers), steps)
     for row, node in enumerate(cycle.columns.nodes):
         if node is None:
             continue
@@ -133,12 +134,13 @@ def refused(cycle: Cycle, known: Knowledge, found: Found) -> list[Refusal]:
     return [Refusal(_mask(cycle, rows), reason, lasting=True) for reason, rows in answers.reasons.items()]
 
 
-def again(cycle: Cycle, known: Knowledge, found: Found, node: str) -> Allocated | None:
+def again(cycle: Cycle, found: Found, node: str, steps: int) -> Allocated | None:
     """Return what a node gives now, None for nothing: others may have been given devices since, when an extender took its time."""
+    known: Knowledge = cycle.columns.notes[NAME]
     known.refresh(cycle.listers)
     held = cycle.columns.nodes[cycle.columns.rows[node]]
     try:
-        return allocate(found.open, held, known.asking(cycle.listers)) if held is not None else None
+        return allocate(found.open, held, known.asking(cycle.listers), steps) if held is not None else None
     except CannotAllocate:
         return None
 

@@ -6,12 +6,14 @@ Source: the Kubernetes documentation, "Dynamic Resource Allocation"; KEP-4381.
 
 from __future__ import annotations
 
+import functools
 import random
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubern.api.pod_claims import allocation, consumers, pod_claims
+from kubern.base.duration import parse_duration
 from kubern.base.errors import Conflict
 from kubern.base.json import Obj
 from kubern.scheduler.columns import Mask
@@ -28,6 +30,17 @@ _WAKING = frozenset(
         "ResourceSlice/Add", "ResourceSlice/Update", "ResourceSlice/Delete", "DeviceClass/Add", "DeviceClass/Update",
     }
 )  # fmt: skip
+
+
+class Limits(NamedTuple):
+    """How much a search may cost on a node, in devices tried, and how many seconds devices may take to be prepared."""
+
+    steps: int = 50_000
+    binding: float = 600.0
+
+
+STEPS_A_SECOND = 5_000
+"""A search is bounded by steps, so that it ends the same way however busy the machine is; filterTimeout is counted in these."""
 
 
 def _pre_enqueue(pod: Obj) -> str:
@@ -64,13 +77,13 @@ def _known(cycle: Cycle) -> Knowledge:
     return known
 
 
-def _filter(cycle: Cycle) -> list[Refusal]:
+def _filter(cycle: Cycle, limits: Limits) -> list[Refusal]:
     found = _found(cycle)
     if found is None or not (found.ready or found.open):
         return []
     from kubern.scheduler.dra.session import refused
 
-    return refused(cycle, _known(cycle), found)
+    return refused(cycle, _known(cycle), found, limits.steps)
 
 
 def _post_filter(cycle: Cycle, plugins: Sequence[Plugin], helpable: Mask, chance: random.Random) -> Helpless:
@@ -97,7 +110,7 @@ def _score(cycle: Cycle, mask: Mask) -> Scores | None:
     return scores(cycle, found, mask)
 
 
-def _reserve(cycle: Cycle, node: str) -> None:
+def _reserve(cycle: Cycle, node: str, limits: Limits) -> None:
     """Count what the pod's claims get on the node as taken."""
     found = _found(cycle)
     if found is None or not found.open:
@@ -105,10 +118,10 @@ def _reserve(cycle: Cycle, node: str) -> None:
     from kubern.scheduler.dra.result import allocation as written
     from kubern.scheduler.dra.session import again
 
-    known = _known(cycle)
-    given = again(cycle, known, found, node)
+    given = again(cycle, found, node, limits.steps)
     if given is None:
         return
+    known = _known(cycle)
     asking = known.asking(cycle.listers)
     for claim, picks in zip(found.open, given.picks, strict=True):
         decided = written(claim, picks, node, asking.device_class, lambda: str(uuid.uuid4()))
@@ -127,7 +140,7 @@ def _unreserve(cycle: Cycle, node: str) -> None:
             ledger.withdraw(claim["metadata"]["uid"])
 
 
-async def _pre_bind(binding: Binding) -> None:
+async def _pre_bind(binding: Binding, limits: Limits) -> None:
     """Write down what was decided. Raises `StatusError`."""
     found = _found(binding.cycle)
     if found is None or not (found.ready or found.open):
@@ -146,7 +159,7 @@ async def _pre_bind(binding: Binding) -> None:
         ledger.expect(done, written=True)
         claims.append(done)
     for claim in claims:
-        await prepared(binding, claim)
+        await prepared(binding, claim, limits.binding)
 
 
 def _hint(info: PodInfo, event: Event) -> bool:
@@ -161,19 +174,43 @@ def _hint(info: PodInfo, event: Event) -> bool:
     return any(each.claim == after["metadata"]["name"] for each in pod_claims(info.pod))
 
 
-PLUGIN = Plugin(
-    NAME,
-    pre_enqueue=_pre_enqueue,
-    pre_filter=_pre_filter,
-    filter=_filter,
-    refuses=never,
-    skips=lambda cycle: not cycle.pod["spec"].get("resourceClaims"),
-    post_filter=_post_filter,
-    score=_score,
-    normalize=scaled,
-    reserve=_reserve,
-    unreserve=_unreserve,
-    pre_bind=_pre_bind,
-    events=_WAKING,
-    hint=_hint,
-)
+def configured(args: Obj) -> Plugin:
+    """Return the plug-in with `filterTimeout` and `bindingTimeout`. Raises `ValueError`."""
+    limits = Limits()
+    if args.get("filterTimeout") is not None:
+        seconds = parse_duration(str(args["filterTimeout"]))
+        # none at all means no bound
+        limits = limits._replace(steps=int(seconds * STEPS_A_SECOND) or 2**62)
+    if args.get("bindingTimeout") is not None:
+        limits = limits._replace(binding=parse_duration(str(args["bindingTimeout"])))
+        if limits.binding < 1:
+            raise ValueError("bindingTimeout: Invalid value: must be at least 1 second")
+    if limits.steps < 0:
+        raise ValueError("filterTimeout: Invalid value: must be zero or positive")
+    unknown = sorted(args.keys() - {"filterTimeout", "bindingTimeout"})
+    if unknown:
+        raise ValueError(f"{unknown[0]}: unknown field")
+    return _plugin(limits)
+
+
+def _plugin(limits: Limits) -> Plugin:
+    return Plugin(
+        NAME,
+        pre_enqueue=_pre_enqueue,
+        pre_filter=_pre_filter,
+        filter=functools.partial(_filter, limits=limits),
+        refuses=never,
+        skips=lambda cycle: not cycle.pod["spec"].get("resourceClaims"),
+        post_filter=_post_filter,
+        score=_score,
+        normalize=scaled,
+        reserve=functools.partial(_reserve, limits=limits),
+        unreserve=_unreserve,
+        pre_bind=functools.partial(_pre_bind, limits=limits),
+        events=_WAKING,
+        hint=_hint,
+        configure=configured,
+    )
+
+
+PLUGIN = _plugin(Limits())
