@@ -174,6 +174,9 @@ def test_its_scheduler_and_controllers_have_their_ports(cluster, tmp_path):
         return b'kube_pod_resource_request{namespace="default",pod="asking"' in text
 
     eventually(shown_alone)
+    made.run(KUBECTL, "create", "job", "counted", "--image=i")
+    created = b'job_controller_job_syncs_total{completion_mode="NonIndexed",result="success",action="pods_created"}'
+    eventually(lambda: created in urllib.request.urlopen(f"{urls[1]}/metrics", context=trusting, timeout=20).read())
     for url in urls:
         assert urllib.request.urlopen(f"{url}/readyz", context=trusting, timeout=20).read() == b"ok"
 

@@ -15,6 +15,7 @@ from kubern.client.informer import Informers, Key, key_of
 from kubern.client.queue_counts import QueueCounts
 from kubern.controllers.actions import Plan
 from kubern.controllers.cache import Cache
+from kubern.controllers.counters import Counters, Increment
 from kubern.controllers.owners import controller_of
 from kubern.controllers.queue_names import queue_name
 
@@ -38,6 +39,8 @@ class Context(NamedTuple):
     cache: Cache
     queues: list[QueueCounts]
     """The numbers of all work queues."""
+    counters: Counters
+    """What controllers count of what they do."""
 
     def counts(self, controller: str) -> QueueCounts:
         """Return the numbers of a new queue, the one of the controller of this name."""
@@ -66,6 +69,8 @@ class Reconciler:
     recall: Callable[[Any, Any, datetime], tuple[Any, Any]] | None = None
     """(observed, memory, now) → (observed with what it needs of the memory, new memory); the loop keeps one memory a key, None at
     first, until there is nothing to do for the key."""
+    count: Callable[[Any, Plan | None], Iterable[Increment]] | None = None
+    """(observed, the plan that was carried out, None for one that could not be) → what that adds to metrics."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,8 +109,14 @@ class Loop:
             await self._executor.carry_out(key, plan.actions, base)
         except StatusError as error:
             await self._failed(key, observed, error, base)
+            self._count(observed, None)
             raise
         await self._finish(key, plan, base)
+        self._count(observed, plan)
+
+    def _count(self, observed: Any, plan: Plan | None) -> None:
+        if self._reconciler.count is not None:
+            self._context.counters.add(self._reconciler.count(observed, plan))
 
     async def _finish(self, key: Key, plan: Plan, base: Base) -> None:
         if plan.status is not None:

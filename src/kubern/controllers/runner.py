@@ -19,6 +19,7 @@ from kubern.client.queue_counts import QueueCounts, queue_families
 from kubern.controllers import kinds
 from kubern.controllers.cache import DEFAULTS, Cache, Options
 from kubern.controllers.controller import Context, Controller
+from kubern.controllers.counters import Counters
 from kubern.controllers.loop import Loop
 from kubern.controllers.resources import followed
 
@@ -55,12 +56,14 @@ async def run_controllers(
     """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started."""
     controllers = load(names)
     queues: list[QueueCounts] = []
+    counters = Counters()
     if introspection is not None:
         introspection.sources.append(lambda: queue_families(queues, clock.monotonic()))
         introspection.sources.append(lambda: _started(controllers))
+        introspection.sources.append(counters.families)
         introspection.configuration["kubecontrollermanager.config.k8s.io"] = lambda: _shown(options, names)
     own = Informers(client, clock) if informers is None else informers
-    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues)
+    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues, counters)
     for controller in controllers:
         # before anything runs: who wants metadata alone then shares these whole copies
         for watch in controller.reconciler.watches if controller.reconciler else ():

@@ -6,7 +6,7 @@ finalizer is removed, the count is raised. Source: the Job documentation ("Job t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,7 +18,9 @@ from kubern.controllers.actions import Action, Create, Event, Plan, Told
 from kubern.controllers.cache import Cache
 from kubern.controllers.conditions import find
 from kubern.controllers.controller import Controller, Reconciler, Watch, itself, owner_or_selecting
+from kubern.controllers.counters import Increment
 from kubern.controllers.job import facts, policies
+from kubern.controllers.job.counting import count as counted
 from kubern.controllers.job.pods import deletion, new_pod, release
 from kubern.controllers.job.tally import Tally
 from kubern.controllers.owners import claim, reference_to
@@ -234,4 +236,9 @@ def _history(job: Obj, failed: Obj | None) -> dict[str, str]:
     return {policies.FAILURES: "0"} if failed is None else policies.after(job, failed)
 
 
-CONTROLLER = Controller("job-controller", Reconciler(JOBS, WATCHES, observe, decide, "job-controller"))
+def count(observed: Observed, plan: Plan | None) -> Iterable[Increment]:
+    """Return what a sync adds to the metrics."""
+    return counted(observed.job, plan)
+
+
+CONTROLLER = Controller("job-controller", Reconciler(JOBS, WATCHES, observe, decide, "job-controller", count=count))
