@@ -176,21 +176,28 @@ def _hint(info: PodInfo, event: Event) -> bool:
 
 def configured(args: Obj) -> Plugin:
     """Return the plug-in with `filterTimeout` and `bindingTimeout`. Raises `ValueError`."""
-    limits = Limits()
-    if args.get("filterTimeout") is not None:
-        seconds = parse_duration(str(args["filterTimeout"]))
-        # none at all means no bound
-        limits = limits._replace(steps=int(seconds * STEPS_A_SECOND) or 2**62)
-    if args.get("bindingTimeout") is not None:
-        limits = limits._replace(binding=parse_duration(str(args["bindingTimeout"])))
-        if limits.binding < 1:
-            raise ValueError("bindingTimeout: Invalid value: must be at least 1 second")
-    if limits.steps < 0:
-        raise ValueError("filterTimeout: Invalid value: must be zero or positive")
     unknown = sorted(args.keys() - {"filterTimeout", "bindingTimeout"})
     if unknown:
         raise ValueError(f"{unknown[0]}: unknown field")
+    limits = Limits()
+    search, binding = _seconds(args, "filterTimeout"), _seconds(args, "bindingTimeout")
+    if search is not None:
+        # none at all means no bound
+        limits = limits._replace(steps=int(search * STEPS_A_SECOND) or 2**62)
+    if binding is not None:
+        if binding < 1:
+            raise ValueError(f"bindingTimeout: Invalid value: {binding:g}s: must be at least 1 second")
+        limits = limits._replace(binding=binding)
     return _plugin(limits)
+
+
+def _seconds(args: Obj, name: str) -> float | None:
+    if args.get(name) is None:
+        return None
+    try:
+        return parse_duration(str(args[name]))
+    except ValueError as error:
+        raise ValueError(f"{name}: Invalid value: {error}") from error
 
 
 def _plugin(limits: Limits) -> Plugin:
