@@ -1,6 +1,7 @@
 """Pods, Services and names on three nodes, asked from inside pods."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -121,6 +122,46 @@ def test_every_nodes_proxy_tells_its_health_and_on_the_node_its_numbers(net):
     assert "refused" in net.run(
         "client", "sh", "-c", f"timeout 3 wget -q -O - http://{address}:10249/metrics 2>&1; true"
     )
+
+
+ASK = """
+import ssl, sys, urllib.error, urllib.request
+url, ca, token = sys.argv[1:]
+request = urllib.request.Request(url, headers={"authorization": f"Bearer {token}"} if token else {})
+try:
+    print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile=ca), timeout=20).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+def test_scheduler_and_controllers_tell_of_themselves_where_nodes_and_pods_are(net):
+    """Asked from inside a node's network, and trusting the cluster's own authority, as a monitoring pod does."""
+    node = f"/run/netns/kubern.{net.cluster.name}.{net.nodes[0]}"
+    binding = ("clusterrolebinding", "scraper", "--clusterrole=system:monitoring", "--serviceaccount=net:default")
+    net.cluster.kubectl("create", *binding)
+    token = net.cluster.kubectl("create", "token", "default", "-n", "net").strip()
+
+    def ask(url, token=""):
+        command = [
+            "nsenter",
+            f"--net={node}",
+            sys.executable,
+            "-c",
+            ASK,
+            url,
+            str(net.cluster.state / "pki" / "ca.crt"),
+            token,
+        ]
+        return subprocess.run(command, capture_output=True, text=True, timeout=40, check=True).stdout.strip()
+
+    try:
+        for port, metric in ((10259, "scheduler_pending_pods{"), (10257, "workqueue_depth{")):
+            assert ask(f"https://172.30.0.1:{port}/readyz") == "ok"
+            assert ask(f"https://172.30.0.1:{port}/metrics") == "403"
+            assert f"\n{metric}" in ask(f"https://172.30.0.1:{port}/metrics", token)
+    finally:
+        net.cluster.kubectl("delete", "clusterrolebinding", "scraper")
 
 
 def test_what_nobody_serves_is_refused_at_once(net):
