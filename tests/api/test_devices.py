@@ -77,3 +77,34 @@ def test_taints_of_devices_are_dated(api: Any) -> None:
             assert answer.body["spec"]["devices"][0]["taints"][0]["timeAdded"] == expected
     finally:
         api("DELETE", f"{path}/dated")
+
+
+def test_a_kubelet_publishes_the_devices_of_its_own_node(api: Any) -> None:
+    path = f"{GROUP}/resourceslices"
+    kubelet = {"impersonate-user": "system:node:n1", "impersonate-group": "system:nodes"}
+
+    def published(name: str, node: str) -> Any:
+        pool = {"name": node, "generation": 1, "resourceSliceCount": 1}
+        spec = {"driver": "gpu.example.com", "nodeName": node, "pool": pool, "devices": []}
+        return {"metadata": {"name": name}, "spec": spec}
+
+    bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node"}
+    group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}
+    bound = {"metadata": {"name": "publishing"}, "roleRef": role, "subjects": [group]}
+    assert api("POST", bindings, bound).code == 201
+    assert api("POST", path, published("other", "n2")).code == 201
+    try:
+        refused = api("POST", path, published("a", "n2"), headers=kubelet)
+        why = "can only create ResourceSlice with the same NodeName as the requesting node"
+        assert refused.code == 403
+        assert refused.body["message"].endswith(f"is forbidden: {why}")
+        assert api("POST", path, published("a", "n1"), headers=kubelet).code == 201
+        label = {"metadata": {"labels": {"a": "b"}}}
+        assert api("PATCH", f"{path}/a", label, headers=MERGE | kubelet).code == 200
+        assert api("PATCH", f"{path}/other", label, headers=MERGE | kubelet).code == 403
+        assert api("DELETE", f"{path}/other", headers=kubelet).code == 403
+        assert api("DELETE", f"{path}/a", headers=kubelet).code == 200
+    finally:
+        assert api("DELETE", f"{path}/other").code == 200
+        assert api("DELETE", f"{bindings}/publishing").code == 200

@@ -1,4 +1,4 @@
-"""NodeRestriction: a kubelet changes its own Node, its own lease, and the pods bound to it; nothing of another node's.
+"""NodeRestriction: a kubelet changes its own Node, its own lease and devices, and the pods bound to it; nothing of another node's.
 
 The Node authorizer lets every kubelet write nodes and pods; this looks at which. What a stolen kubelet's certificate can do ends here.
 Source: Kubernetes documentation, "Admission Controllers", NodeRestriction.
@@ -48,6 +48,8 @@ def check(attributes: Attributes) -> None:
         case "csinodes":
             if attributes.name != node:
                 raise refused(attributes, "can only access CSINode with the same name as the requesting node")
+        case "resourceslices":
+            _check_slice(attributes, node)
 
 
 def _check_pod(attributes: Attributes, node: str) -> None:
@@ -133,6 +135,14 @@ def _check_lease(attributes: Attributes, node: str) -> None:
         raise refused(attributes, "can only access node lease with the same name as the requesting node")
 
 
+def _check_slice(attributes: Attributes, node: str) -> None:
+    """A kubelet publishes and withdraws the devices of its own node."""
+    held = attributes.obj if attributes.operation == "CREATE" else attributes.old
+    if ((held or {}).get("spec") or {}).get("nodeName") != node:
+        verb = attributes.operation.lower()
+        raise refused(attributes, f"can only {verb} ResourceSlice with the same NodeName as the requesting node")
+
+
 def check_token(user: User, account: str, bound: tuple[str, Obj] | None) -> None:
     """Let a kubelet ask only for tokens that live and die with a pod of its node. Raises `Forbidden`."""
     node = node_of(user)
@@ -152,7 +162,7 @@ ADMISSION = Admission(
     "NodeRestriction",
     35,
     ("CREATE", "UPDATE", "DELETE"),
-    ("pods", "nodes", "leases.coordination.k8s.io", "csinodes.storage.k8s.io"),
+    ("pods", "nodes", "leases.coordination.k8s.io", "csinodes.storage.k8s.io", "resourceslices.resource.k8s.io"),
     validate=check,
     subresources=("", "status", "eviction"),
 )
