@@ -121,6 +121,58 @@ def test_kubectl_top_shows_what_virtual_pods_are_said_to_use(cluster):
     run(KUBECTL, "delete", "pod", "-l", "app=top", "--wait=false")
 
 
+def scripted(name, annotations, **spec):
+    containers = [{"name": "app", "image": "x"}]
+    meta = {"name": name, "annotations": {f"simulation.kubern/{key}": value for key, value in annotations.items()}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": containers} | spec}
+
+
+def test_pods_fail_and_wait_as_scripted(cluster):
+    run, get = cluster[0].run, cluster[0].get
+    pods = [
+        scripted("fails", {"run-for": "0.5", "exit-code": "3"}, restartPolicy="Never"),
+        scripted("loops", {"run-for": "0.5", "exit-code": "1"}),
+        scripted("slow", {"start-after": "3600"}),
+    ]
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}))
+    eventually(lambda: get("pod", "fails")["status"]["phase"] == "Failed")
+    state = get("pod", "fails")["status"]["containerStatuses"][0]["state"]
+    assert (state["terminated"]["exitCode"], state["terminated"]["reason"]) == (3, "Error")
+    eventually(
+        lambda: "waiting" in (get("pod", "loops")["status"].get("containerStatuses") or [{"state": {}}])[0]["state"]
+    )
+    looping = get("pod", "loops")["status"]["containerStatuses"][0]
+    assert looping["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    assert looping["lastState"]["terminated"]["exitCode"] == 1
+    assert get("pod", "slow")["status"]["phase"] == "Pending"
+    assert get("pod", "slow")["spec"]["nodeName"] == "virtual-1"
+    run(KUBECTL, "delete", "pod", "fails", "loops", "slow", "--timeout=30s")
+
+
+def test_jobs_complete_and_fail_as_scripted(cluster):
+    run = cluster[0].run
+    for name, code in (("good", "0"), ("bad", "1")):
+        annotations = {"simulation.kubern/run-for": "0.2..0.6", "simulation.kubern/exit-code": code}
+        spec = {"restartPolicy": "Never", "containers": [{"name": "app", "image": "x"}]}
+        template = {"metadata": {"annotations": annotations}, "spec": spec}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
+        job["spec"] = {"completions": 2, "parallelism": 2, "backoffLimit": 0, "template": template}
+        run(KUBECTL, "create", "-f", "-", stdin=json.dumps(job))
+    run(KUBECTL, "wait", "job/good", "--for=condition=Complete", "--timeout=30s")
+    run(KUBECTL, "wait", "job/bad", "--for=condition=Failed", "--timeout=30s")
+    run(KUBECTL, "delete", "job", "good", "bad", "--timeout=30s")
+
+
+def test_a_silent_node_is_lost_and_comes_back(cluster):
+    run = cluster[0].run
+    run(KUBECTL, "annotate", "node", "virtual-1", "simulation.kubern/silent=true")
+    run(KUBECTL, "wait", "node/virtual-1", "--for=condition=Ready=Unknown", "--timeout=80s")
+    assert "node.kubernetes.io/unreachable" in json.dumps(cluster[0].get("node", "virtual-1")["spec"]["taints"])
+    run(KUBECTL, "annotate", "node", "virtual-1", "simulation.kubern/silent-")
+    run(KUBECTL, "wait", "node/virtual-1", "--for=condition=Ready=True", "--timeout=20s")
+    eventually(lambda: not cluster[0].get("node", "virtual-1")["spec"].get("taints"))
+
+
 def test_an_autoscaler_follows_the_pods_cpu(cluster):
     run, get = cluster[0].run, cluster[0].get
     labels = {"app": "scaled"}

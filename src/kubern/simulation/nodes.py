@@ -1,7 +1,8 @@
 """Virtual nodes: kubelets without containers, any number of them in one process, seen through the API like any other.
 
-They register, send heartbeats, run their pods in no time and end them in no time; a Job's pods succeed after a second. All share one
-watch of pods.
+They run their pods in no time and end them in no time; a Job's pods succeed after a second; annotations script something else
+(`script.py`). All share one watch of pods and one of nodes, one queue and its workers: no node has a task of its own.
+`heartbeats.py` keeps the nodes alive.
 """
 
 from __future__ import annotations
@@ -12,23 +13,20 @@ import logging
 from collections.abc import Sequence
 
 from kubern.base.clock import Clock
-from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers, Key, key_of
 from kubern.client.workqueue import WorkQueue
 from kubern.kubelet.server.resource_metrics import resource_metrics
-from kubern.simulation import objects
+from kubern.simulation import objects, script
+from kubern.simulation.heartbeats import Heartbeats
 from kubern.simulation.usage import VirtualUsage
 
 log = logging.getLogger(__name__)
 
 NODES = GVR("", "v1", "nodes")
 PODS = GVR("", "v1", "pods")
-LEASES = GVR("coordination.k8s.io", "v1", "leases")
-LEASE_EVERY = 10.0
-STATUS_EVERY = 300.0
-JOB_SECONDS = 1.0
 WORKERS = 16
 POD_RANGE = ipaddress.ip_network("10.128.0.0/10")
 NODE_RANGE = ipaddress.ip_network("10.64.0.0/16")
@@ -48,6 +46,7 @@ class VirtualNodes:
         self._used: set[str] = set()
         self._next_ip = 0
         self._usage = VirtualUsage(clock)
+        self._heartbeats = Heartbeats(client, self._nodes, clock, self._addresses)
 
     def resource_metrics(self, name: str) -> bytes | None:
         """Return a virtual node's `/metrics/resource`; None for any other node."""
@@ -59,50 +58,12 @@ class VirtualNodes:
     async def run(self) -> None:
         """Be these nodes until cancelled."""
         self._pods.on_change(self._pod_changed)
+        self._nodes.on_change(self._node_changed)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_nodes(), name="virtual nodes")
+            group.create_task(self._heartbeats.run(), name="virtual heartbeats")
             await self._pods.synced.wait()
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"virtual pods {number}")
-
-    # nodes
-
-    async def _keep_nodes(self) -> None:
-        """Register all, then renew a lease every ten seconds and the status every five minutes, spread over the time."""
-        status_due = 0.0
-        while True:
-            began = self._clock.monotonic()
-            with_status = began >= status_due
-            for name in self._addresses:
-                try:
-                    # a controller may have called the node lost meanwhile
-                    if with_status or not objects.is_ready(self._nodes.get("", name)):
-                        await self._report(name)
-                    await self._renew(name)
-                except StatusError as error:
-                    log.warning("virtual node %s: %s", name, error)
-            if with_status:
-                status_due = began + STATUS_EVERY
-            await self._clock.sleep(max(0.0, LEASE_EVERY - (self._clock.monotonic() - began)))
-
-    async def _report(self, name: str) -> None:
-        address = self._addresses[name]
-        try:
-            held = await self._client.get(NODES, name)
-        except NotFound:
-            held = await self._client.create(NODES, objects.node(name))
-        status = objects.node_status(name, address, self._clock.now(), held.get("status") or {})
-        await self._client.patch(NODES, name, {"status": status}, subresource="status")
-
-    async def _renew(self, name: str) -> None:
-        lease = objects.lease(name, self._clock.now())
-        try:
-            await self._client.patch(LEASES, name, {"spec": lease["spec"]}, "kube-node-lease")
-        except NotFound:
-            try:
-                await self._client.create(LEASES, lease)
-            except AlreadyExists:
-                log.debug("lease of %s appeared meanwhile", name)
 
     # pods
 
@@ -116,8 +77,24 @@ class VirtualNodes:
             if held:
                 self._ips[after["metadata"]["uid"]] = held
                 self._used.add(held)
-            running = (after.get("status") or {}).get("phase") == "Running"
-            self._queue.add_after(key_of(after), JOB_SECONDS if running and objects.ends_by_itself(after) else 0)
+            self._plan(after)
+
+    def _plan(self, pod: Obj) -> None:
+        """Have a pod looked at when its next move is due."""
+        wait = script.due(pod, self._clock.now())
+        if wait is not None:
+            self._queue.add_after(key_of(pod), wait)
+
+    def _node_changed(self, before: Obj | None, after: Obj | None) -> None:
+        """A node that comes back beats at once, and catches up on its pods."""
+        if before is None or after is None or not script.is_silent(before) or script.is_silent(after):
+            return
+        name = after["metadata"]["name"]
+        if name in self._addresses:
+            self._heartbeats.beat_now(name)
+            for pod in self._pods.list():
+                if pod["spec"].get("nodeName") == name:
+                    self._plan(pod)
 
     async def _work(self) -> None:
         while True:
@@ -136,7 +113,10 @@ class VirtualNodes:
     async def _settle(self, key: Key) -> None:
         """Bring one pod to where it belongs."""
         pod = self._pods.get(*key)
-        if pod is None:
+        if pod is None or script.is_silent(self._nodes.get("", pod["spec"]["nodeName"])):
+            return
+        if script.due(pod, self._clock.now()) != 0:
+            self._plan(pod)
             return
         namespace, name = key
         meta = pod["metadata"]

@@ -29,7 +29,7 @@ def test_a_bound_pod_runs_and_stays_so():
 
 
 def test_a_jobs_pod_succeeds_and_stays_so():
-    running = moved(pod(owner="Job"))
+    running = moved(pod(owner="Job", restartPolicy="Never"))
     done = moved(running, NOW + timedelta(seconds=1))
     assert done["status"]["phase"] == "Succeeded"
     conditions = {c["type"]: c for c in done["status"]["conditions"]}

@@ -1,0 +1,114 @@
+"""Keeps virtual nodes alive: registers them, renews their leases and tells their status, spread evenly over time.
+
+Run by `nodes.VirtualNodes`. A few workers do it for all nodes, whatever their number; a node that is scripted to be silent is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from kubern.base.clock import Clock
+from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.client.contract import GVR, Client
+from kubern.client.informer import Informer
+from kubern.simulation import objects
+from kubern.simulation.script import is_silent
+
+log = logging.getLogger(__name__)
+
+NODES = GVR("", "v1", "nodes")
+LEASES = GVR("coordination.k8s.io", "v1", "leases")
+LEASE_EVERY = 10.0
+STATUS_EVERY = 300.0
+SLOTS = 40
+"""A round of heartbeats is spread over this many moments: with 5,000 nodes, 125 leases every quarter of a second."""
+WORKERS = 16
+
+
+class Heartbeats:
+    """The heartbeats of the nodes in `addresses` (name to InternalIP). `nodes` holds what the API says of them."""
+
+    def __init__(self, client: Client, nodes: Informer, clock: Clock, addresses: Mapping[str, str]) -> None:
+        self._client = client
+        self._nodes = nodes
+        self._clock = clock
+        self._addresses = addresses
+        self._status_due: dict[str, float] = {}
+        self._at_once: set[str] = set()
+
+    def beat_now(self, name: str) -> None:
+        """Have a node that came back heard of within a slot."""
+        self._at_once.add(name)
+
+    async def run(self) -> None:
+        """Register all, then beat until cancelled."""
+        await self._nodes.synced.wait()
+        names = list(self._addresses)
+        await _each(names, self._register)
+        began = self._clock.monotonic()
+        for number, name in enumerate(names):
+            self._status_due[name] = began + STATUS_EVERY * (number + 1) / len(names)
+        slot = 0
+        while True:
+            slot += 1
+            at_once, self._at_once = self._at_once, set()
+            await _each({*names[slot % SLOTS :: SLOTS], *at_once}, self._beat)
+            await self._clock.sleep(max(0.0, began + slot * LEASE_EVERY / SLOTS - self._clock.monotonic()))
+
+    async def _register(self, name: str) -> None:
+        """Create a node with its status and lease, as kubelets do; one that is there tells its status anew."""
+        if is_silent(self._nodes.get("", name)):
+            return
+        status = objects.node_status(name, self._addresses[name], self._clock.now(), {})
+        try:
+            await self._client.create(NODES, objects.node(name) | {"status": status})
+        except AlreadyExists:
+            await self._report(name)
+        await self._renew(name)
+
+    async def _beat(self, name: str) -> None:
+        held = self._nodes.get("", name)
+        if is_silent(held):
+            return
+        now = self._clock.monotonic()
+        # a controller may have called the node lost meanwhile
+        if now >= self._status_due[name] or not objects.is_ready(held):
+            await self._report(name)
+            self._status_due[name] = max(now, self._status_due[name]) + STATUS_EVERY
+        await self._renew(name)
+
+    async def _report(self, name: str) -> None:
+        try:
+            held = await self._client.get(NODES, name)
+        except NotFound:
+            held = await self._client.create(NODES, objects.node(name))
+        status = objects.node_status(name, self._addresses[name], self._clock.now(), held.get("status") or {})
+        await self._client.patch(NODES, name, {"status": status}, subresource="status")
+
+    async def _renew(self, name: str) -> None:
+        lease = objects.lease(name, self._clock.now())
+        try:
+            await self._client.patch(LEASES, name, {"spec": lease["spec"]}, "kube-node-lease")
+        except NotFound:
+            try:
+                await self._client.create(LEASES, lease)
+            except AlreadyExists:
+                log.debug("lease of %s appeared meanwhile", name)
+
+
+async def _each(names: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
+    """Do the work for each name, a few at a time."""
+    left = iter(names)
+
+    async def worker() -> None:
+        for name in left:
+            try:
+                await work(name)
+            except StatusError as error:
+                log.warning("virtual node %s: %s", name, error)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WORKERS):
+            group.create_task(worker())
