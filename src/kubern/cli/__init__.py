@@ -5,37 +5,57 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from typing import Any
 
-import typer
+import click
 
 from kubern.base.scan import scan
 from kubern.cli import commands
 from kubern.cli.command import Command
+from kubern.cli.flags import command
+
+_NAMES = 24
+"""Columns that the names of the commands may take in the help."""
+_HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
 def main() -> None:
     """Run the command line; the entry point of `./kubern` and of the installed `kubern`."""
-    application(_wanted(sys.argv[1:]))(prog_name="kubern")
+    application(_wanted(sys.argv[1:])).main(prog_name="kubern")
 
 
-def application(wanted: list[Command]) -> typer.Typer:
-    """Return the typer application that offers the `wanted` commands."""
-    app = typer.Typer(
-        help="Kubernetes, written in Python.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-    app.callback()(lambda: None)
-    for command in wanted:
-        settings = {"allow_extra_args": True, "ignore_unknown_options": True} if command.passthrough else {}
-        app.command(
-            command.name,
-            hidden=command.hidden,
-            rich_help_panel=command.group,
-            context_settings=settings | {"help_option_names": [] if command.passthrough else ["-h", "--help"]},
-        )(command.run)
-    return app
+def application(wanted: list[Command]) -> click.Group:
+    """Return the group that offers the `wanted` commands."""
+    group = Commands(help="Kubernetes, written in Python.", context_settings=_HELP)
+    for each in wanted:
+        # every argument of a passthrough is somebody else's, --help too
+        settings: dict[str, Any] = {"help_option_names": []} if each.passthrough else _HELP
+        if each.passthrough:
+            settings = settings | {"allow_extra_args": True, "ignore_unknown_options": True}
+        made = command(each.name, each.run, hidden=each.hidden, context_settings=settings)
+        group.add_command(made)
+        group.headings[each.name] = each.group
+    return group
+
+
+class Commands(click.Group):
+    """The group of all commands, whose help shows them under headings."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.headings: dict[str, str] = {}
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each heading with its commands."""
+        for heading in sorted(set(self.headings.values())):  # "Cluster" is for people, and comes first
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (name, made.get_short_help_str(formatter.width - _NAMES))
+                        for name, made in self.commands.items()
+                        if self.headings[name] == heading and not made.hidden
+                    ]
+                )
 
 
 def _wanted(arguments: list[str]) -> list[Command]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 class Command(NamedTuple):
     """One sub-command of `kubern`.
 
-    `run` is a function with typer annotations; its docstring is the help text. Heavy imports belong inside it, so that
+    `run` is a function whose annotations say its flags (`flags`); its docstring is the help text. Heavy imports belong inside it, so that
     `kubern --help` and other commands start fast. `passthrough` hands every argument on unread (`ctx.args`).
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+import click
 
 
 @contextmanager
@@ -14,8 +14,8 @@ def failures_said() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError, OSError) as error:
-        typer.secho(f"kubern: {error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from error
+        click.secho(f"kubern: {error}", err=True, fg="red")
+        raise click.exceptions.Exit(1) from error
     except KeyboardInterrupt:
-        typer.secho("kubern: interrupted", err=True)
-        raise typer.Exit(130) from None
+        click.secho("kubern: interrupted", err=True)
+        raise click.exceptions.Exit(130) from None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
-import typer
+from kubern.cli.flags import Option
 
 if TYPE_CHECKING:
     from kubern.client.leaderelection import LeaseSettings
@@ -23,18 +23,16 @@ class LeaderElection(NamedTuple):
     """The --leader-elect-… flags; one that is not given leaves what is there."""
 
     leader_elect_lease_duration: Annotated[
-        str, typer.Option(help="How long others wait for a leader that is silent; default 15s.")
+        str, Option(help="How long others wait for a leader that is silent; default 15s.")
     ] = ""
     leader_elect_renew_deadline: Annotated[
-        str, typer.Option(help="How long a leader that cannot renew goes on; default 10s.")
+        str, Option(help="How long a leader that cannot renew goes on; default 10s.")
     ] = ""
-    leader_elect_retry_period: Annotated[str, typer.Option(help="Pause between two attempts; default 2s.")] = ""
+    leader_elect_retry_period: Annotated[str, Option(help="Pause between two attempts; default 2s.")] = ""
     leader_elect_resource_name: Annotated[
-        str, typer.Option(help="The Lease's name; default the program's, as upstream calls it.")
+        str, Option(help="The Lease's name; default the program's, as upstream calls it.")
     ] = ""
-    leader_elect_resource_namespace: Annotated[
-        str, typer.Option(help="The Lease's namespace; default kube-system.")
-    ] = ""
+    leader_elect_resource_namespace: Annotated[str, Option(help="The Lease's namespace; default kube-system.")] = ""
 
     def settings(self, base: LeaseSettings) -> LeaseSettings:
         """Return `base` with what the flags say. Raises `ValueError`."""
@@ -53,28 +51,28 @@ class SecurePort(NamedTuple):
     """The flags of upstream's secure serving, with delegated authentication and authorization."""
 
     secure_port: Annotated[
-        int | None, typer.Option(help="Port of health checks and metrics; 0: none. Default: upstream's.")
+        int | None, Option(help="Port of health checks and metrics; 0: none. Default: upstream's.")
     ] = None
-    bind_address: Annotated[str, typer.Option(help="Address to serve them on.")] = "0.0.0.0"
+    bind_address: Annotated[str, Option(help="Address to serve them on.")] = "0.0.0.0"
     tls_cert_file: Annotated[
-        Path | None, typer.Option(help="Serving certificate; without it one is made, known to nobody.")
+        Path | None, Option(help="Serving certificate; without it one is made, known to nobody.")
     ] = None
-    tls_private_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None
+    tls_private_key_file: Annotated[Path | None, Option(help="Its key.")] = None
     client_ca_file: Annotated[
         Path | None,
-        typer.Option(help="Whose client certificates are believed; without it those that the apiserver believes."),
+        Option(help="Whose client certificates are believed; without it those that the apiserver believes."),
     ] = None
     authentication_kubeconfig: Annotated[
-        Path | None, typer.Option(help="Who asks the apiserver whose a token is; without it tokens are not looked at.")
+        Path | None, Option(help="Who asks the apiserver whose a token is; without it tokens are not looked at.")
     ] = None
     authorization_kubeconfig: Annotated[
         Path | None,
-        typer.Option(help="Who asks the apiserver what somebody may; without it only open paths are shown."),
+        Option(help="Who asks the apiserver what somebody may; without it only open paths are shown."),
     ] = None
     authorization_always_allow_paths: Annotated[
-        str, typer.Option(help="Paths that need no rights, comma-separated; NAME* is all that begins so.")
+        str, Option(help="Paths that need no rights, comma-separated; NAME* is all that begins so.")
     ] = "/healthz,/readyz,/livez"
-    profiling: Annotated[bool, typer.Option(help="Serve /debug/pprof/ to those who are authorized for it.")] = True
+    profiling: Annotated[bool, Option(help="Serve /debug/pprof/ to those who are authorized for it.")] = True
 
     def serving(self, default_port: int) -> Serving:
         """Return the settings. Raises `ValueError`."""

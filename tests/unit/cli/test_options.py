@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
+from kubern.cli import flags
+from kubern.cli.flags import Option
 from kubern.cli.options import LeaderElection, SecurePort, takes
 from kubern.client.leaderelection import LeaseSettings
 
@@ -13,7 +14,7 @@ SEEN = []
 
 
 @takes(election=LeaderElection, port=SecurePort)
-def command(election, port, flags, name: Annotated[str, typer.Option(help="A name.")] = "x") -> None:
+def command(election, port, flags, name: Annotated[str, Option(help="A name.")] = "x") -> None:
     """Do something."""
     SEEN.append((election, port, flags, name))
 
@@ -21,8 +22,7 @@ def command(election, port, flags, name: Annotated[str, typer.Option(help="A nam
 @pytest.fixture
 def run():
     SEEN.clear()
-    app = typer.Typer()
-    app.command()(command)
+    app = flags.command("command", command)
 
     def invoke(*arguments):
         result = CliRunner().invoke(app, arguments)

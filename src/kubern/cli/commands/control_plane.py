@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 
 
 def run(
-    state: Annotated[Path, typer.Option(help="The cluster's directory.")],
-    v: Annotated[int, typer.Option("-v", "--v", help="Log level.")] = 2,
+    state: Annotated[Path, Option(help="The cluster's directory.")],
+    v: Annotated[int, Option("-v", "--v", help="Log level.")] = 2,
 ) -> None:
     """Run store, apiserver, scheduler, controllers and DNS of a cluster that `kubern up` made."""
     from kubern.cli.component import run_until_told, set_up_logging

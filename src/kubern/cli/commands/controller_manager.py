@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 from kubern.cli.options import LeaderElection, SecurePort, takes
 
 SECURE_PORT = 10257
@@ -19,71 +18,65 @@ def run(
     election: LeaderElection,
     port: SecurePort,
     flags: Mapping[str, object],
-    kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
+    kubeconfig: Annotated[Path, Option(help="How to reach the apiserver.")],
     controllers: Annotated[
-        str, typer.Option(help="Comma-separated: '*' for all, 'NAME' for one, '-NAME' for all but one.")
+        str, Option(help="Comma-separated: '*' for all, 'NAME' for one, '-NAME' for all but one.")
     ] = "*",
     root_ca_file: Annotated[
-        Path | None, typer.Option(help="Certificate authority that every namespace gets a copy of for its pods.")
+        Path | None, Option(help="Certificate authority that every namespace gets a copy of for its pods.")
     ] = None,
-    cluster_cidr: Annotated[str, typer.Option(help="Range of the pods' addresses.")] = "10.244.0.0/16",
-    allocate_node_cidrs: Annotated[bool, typer.Option(help="Give every node a part of the cluster's range.")] = True,
-    node_cidr_mask_size: Annotated[int, typer.Option(help="Prefix length of a node's part.")] = 24,
+    cluster_cidr: Annotated[str, Option(help="Range of the pods' addresses.")] = "10.244.0.0/16",
+    allocate_node_cidrs: Annotated[bool, Option(help="Give every node a part of the cluster's range.")] = True,
+    node_cidr_mask_size: Annotated[int, Option(help="Prefix length of a node's part.")] = 24,
     node_monitor_grace_period: Annotated[
-        int, typer.Option(help="Seconds that a node may be silent before it counts as not ready.")
+        int, Option(help="Seconds that a node may be silent before it counts as not ready.")
     ] = 40,
-    terminated_pod_gc_threshold: Annotated[
-        int, typer.Option(help="How many ended pods are kept; 0 keeps all.")
-    ] = 12500,
+    terminated_pod_gc_threshold: Annotated[int, Option(help="How many ended pods are kept; 0 keeps all.")] = 12500,
     service_account_private_key_file: Annotated[
         Path | None,
-        typer.Option(help="Key that signs the tokens of Secrets of type kubernetes.io/service-account-token."),
+        Option(help="Key that signs the tokens of Secrets of type kubernetes.io/service-account-token."),
     ] = None,
     legacy_service_account_token_clean_up_period: Annotated[
-        str, typer.Option(help="How long such a token, made for an account by itself, is kept without being used.")
+        str, Option(help="How long such a token, made for an account by itself, is kept without being used.")
     ] = "8760h0m0s",
     cluster_signing_cert_file: Annotated[
-        Path | None, typer.Option(help="Certificate authority that signs for all of Kubernetes' own signers.")
+        Path | None, Option(help="Certificate authority that signs for all of Kubernetes' own signers.")
     ] = None,
-    cluster_signing_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_key_file: Annotated[Path | None, Option(help="Its key.")] = None,
     cluster_signing_kubelet_serving_cert_file: Annotated[
-        Path | None, typer.Option(help="The one for kubernetes.io/kubelet-serving alone.")
+        Path | None, Option(help="The one for kubernetes.io/kubelet-serving alone.")
     ] = None,
-    cluster_signing_kubelet_serving_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_kubelet_serving_key_file: Annotated[Path | None, Option(help="Its key.")] = None,
     cluster_signing_kubelet_client_cert_file: Annotated[
-        Path | None, typer.Option(help="The one for kubernetes.io/kube-apiserver-client-kubelet alone.")
+        Path | None, Option(help="The one for kubernetes.io/kube-apiserver-client-kubelet alone.")
     ] = None,
-    cluster_signing_kubelet_client_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_kubelet_client_key_file: Annotated[Path | None, Option(help="Its key.")] = None,
     cluster_signing_kube_apiserver_client_cert_file: Annotated[
-        Path | None, typer.Option(help="The one for kubernetes.io/kube-apiserver-client alone.")
+        Path | None, Option(help="The one for kubernetes.io/kube-apiserver-client alone.")
     ] = None,
-    cluster_signing_kube_apiserver_client_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    cluster_signing_kube_apiserver_client_key_file: Annotated[Path | None, Option(help="Its key.")] = None,
     cluster_signing_legacy_unknown_cert_file: Annotated[
-        Path | None, typer.Option(help="The one for kubernetes.io/legacy-unknown alone.")
+        Path | None, Option(help="The one for kubernetes.io/legacy-unknown alone.")
     ] = None,
-    cluster_signing_legacy_unknown_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
-    cluster_signing_duration: Annotated[str, typer.Option(help="The longest that a certificate lasts.")] = "8760h0m0s",
+    cluster_signing_legacy_unknown_key_file: Annotated[Path | None, Option(help="Its key.")] = None,
+    cluster_signing_duration: Annotated[str, Option(help="The longest that a certificate lasts.")] = "8760h0m0s",
     horizontal_pod_autoscaler_sync_period: Annotated[
-        str, typer.Option(help="How often the replicas of autoscaled targets are looked at.")
+        str, Option(help="How often the replicas of autoscaled targets are looked at.")
     ] = "15s",
     horizontal_pod_autoscaler_downscale_stabilization: Annotated[
-        str, typer.Option(help="How far back the highest recommendation counts before replicas are taken away.")
+        str, Option(help="How far back the highest recommendation counts before replicas are taken away.")
     ] = "5m0s",
     horizontal_pod_autoscaler_tolerance: Annotated[
-        float, typer.Option(help="How far usage may be from its target before anything is done.")
+        float, Option(help="How far usage may be from its target before anything is done.")
     ] = 0.1,
     horizontal_pod_autoscaler_cpu_initialization_period: Annotated[
-        str, typer.Option(help="How long after its start a pod's CPU may be left out.")
+        str, Option(help="How long after its start a pod's CPU may be left out.")
     ] = "5m0s",
     horizontal_pod_autoscaler_initial_readiness_delay: Annotated[
-        str, typer.Option(help="Changes of readiness this soon after a pod's start are its first readiness.")
+        str, Option(help="Changes of readiness this soon after a pod's start are its first readiness.")
     ] = "30s",
-    leader_elect: Annotated[
-        bool, typer.Option(help="Work only while holding the Lease kube-controller-manager.")
-    ] = True,
-    v: Annotated[
-        int, typer.Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")
-    ] = 2,
+    leader_elect: Annotated[bool, Option(help="Work only while holding the Lease kube-controller-manager.")] = True,
+    v: Annotated[int, Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")] = 2,
 ) -> None:
     """Run the controllers, for any Kubernetes API server."""
     from kubern.base.clock import Clock

@@ -7,20 +7,19 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 
 
 def run(
-    kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
-    bind_address: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to serve on, UDP and TCP.")] = 53,
-    cluster_domain: Annotated[str, typer.Option(help="The cluster's domain.")] = "cluster.local",
+    kubeconfig: Annotated[Path, Option(help="How to reach the apiserver.")],
+    bind_address: Annotated[str, Option(help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, Option(help="Port to serve on, UDP and TCP.")] = 53,
+    cluster_domain: Annotated[str, Option(help="The cluster's domain.")] = "cluster.local",
     forward: Annotated[
-        str, typer.Option(help="ADDRESS[:PORT] of a server for all other names; without it they are refused.")
+        str, Option(help="ADDRESS[:PORT] of a server for all other names; without it they are refused.")
     ] = "",
-    v: Annotated[int, typer.Option("-v", "--v", help="Log level.")] = 2,
+    v: Annotated[int, Option("-v", "--v", help="Log level.")] = 2,
 ) -> None:
     """Answer for the cluster's Services and pods."""
     from kubern.cli.component import run_component

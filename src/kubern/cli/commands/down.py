@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
 from kubern.cli.failure import failures_said
+from kubern.cli.flags import Option
 
 
-def run(name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern") -> None:
+def run(name: Annotated[str, Option(help="The cluster's name.")] = "kubern") -> None:
     """Stop the cluster and delete everything of it: no process, mount, namespace, interface, rule or file stays behind."""
     from kubern.cluster.progress import Progress
     from kubern.cluster.running import Cluster

@@ -5,24 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
 from kubern.cli.command import Command
 from kubern.cli.failure import failures_said
+from kubern.cli.flags import Argument, Option
 
 _HELP = "load FILE: an OCI or Docker archive. build DIR: what DIR/Dockerfile describes."
 
 
 def run(
-    action: Annotated[str, typer.Argument(metavar="load|build", help=_HELP)],
+    action: Annotated[str, Argument(metavar="load|build", help=_HELP)],
     path: Annotated[
-        Path, typer.Argument(exists=True, metavar="FILE|DIR", help="The archive to load, or the directory to build.")
+        Path, Argument(exists=True, metavar="FILE|DIR", help="The archive to load, or the directory to build.")
     ],
-    tag: Annotated[str, typer.Option("--tag", "-t", help="With build: the image's name.")] = "",
+    tag: Annotated[str, Option("--tag", "-t", help="With build: the image's name.")] = "",
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="With build: the Dockerfile, if not DIR/Dockerfile.")
+        Path | None, Option("--file", "-f", help="With build: the Dockerfile, if not DIR/Dockerfile.")
     ] = None,
-    name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern",
+    name: Annotated[str, Option(help="The cluster's name.")] = "kubern",
 ) -> None:
     """Put an image onto every node, now and whenever a node is added: load an archive, or build one from a Dockerfile."""
     from kubern.cluster.images.build import build
@@ -44,7 +45,7 @@ def run(
         else:
             raise ValueError(f"{action!r} is neither load nor build")
     for each in names:
-        typer.echo(each)
+        click.echo(each)
 
 
 COMMAND = Command("image", run)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
+import click
 
 from kubern.cli.command import Command
 
 
-def run(ctx: typer.Context) -> None:
+def run(ctx: click.Context) -> None:
     """Run kubectl against the cluster; every argument is kubectl's own."""
     from kubern.cluster.kubectl import binary
 

@@ -6,41 +6,42 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 
 
 def run(
-    kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
-    hostname_override: Annotated[str, typer.Option(help="The node's name, if not the host's.")] = "",
-    node_ip: Annotated[str, typer.Option(help="The node's addresses, comma-separated.")] = "",
+    kubeconfig: Annotated[Path, Option(help="How to reach the apiserver.")],
+    hostname_override: Annotated[str, Option(help="The node's name, if not the host's.")] = "",
+    node_ip: Annotated[str, Option(help="The node's addresses, comma-separated.")] = "",
     container_runtime_endpoint: Annotated[
-        str, typer.Option(help="The CRI runtime's socket.")
+        str, Option(help="The CRI runtime's socket.")
     ] = "unix:///run/containerd/containerd.sock",
-    root_dir: Annotated[Path, typer.Option(help="Where pods' volumes and files lie.")] = Path("/var/lib/kubelet"),
-    pod_logs_dir: Annotated[Path, typer.Option(help="Where containers' logs lie.")] = Path("/var/log/pods"),
-    cluster_dns: Annotated[str, typer.Option(help="The cluster DNS servers' addresses, comma-separated.")] = "",
-    cluster_domain: Annotated[str, typer.Option(help="The cluster's DNS domain.")] = "cluster.local",
-    resolv_conf: Annotated[Path, typer.Option(help="The node's resolver configuration.")] = Path("/etc/resolv.conf"),
-    pod_cidr: Annotated[str, typer.Option(help="The node's range of pod addresses.")] = "",
-    node_labels: Annotated[str, typer.Option(help="Labels for the node: a=b,c=d.")] = "",
-    register_with_taints: Annotated[str, typer.Option(help="Taints for the node: key=value:effect,…")] = "",
-    register_node: Annotated[bool, typer.Option(help="Register the node with the apiserver.")] = True,
-    cgroup_root: Annotated[str, typer.Option(help="The parent of all pods' control groups.")] = "/",
-    max_pods: Annotated[int, typer.Option(help="How many pods may run here.")] = 110,
-    pod_max_pids: Annotated[int, typer.Option(help="How many processes a pod may have; -1: any number.")] = -1,
-    system_reserved: Annotated[str, typer.Option(help="What is kept from pods: cpu=200m,memory=150Mi.")] = "",
+    root_dir: Annotated[Path, Option(help="Where pods' volumes and files lie.")] = Path("/var/lib/kubelet"),
+    pod_logs_dir: Annotated[Path, Option(help="Where containers' logs lie.")] = Path("/var/log/pods"),
+    cluster_dns: Annotated[str, Option(help="The cluster DNS servers' addresses, comma-separated.")] = "",
+    cluster_domain: Annotated[str, Option(help="The cluster's DNS domain.")] = "cluster.local",
+    resolv_conf: Annotated[Path, Option(help="The node's resolver configuration.")] = Path("/etc/resolv.conf"),
+    pod_cidr: Annotated[str, Option(help="The node's range of pod addresses.")] = "",
+    node_labels: Annotated[str, Option(help="Labels for the node: a=b,c=d.")] = "",
+    register_with_taints: Annotated[str, Option(help="Taints for the node: key=value:effect,…")] = "",
+    register_node: Annotated[bool, Option(help="Register the node with the apiserver.")] = True,
+    cgroup_root: Annotated[str, Option(help="The parent of all pods' control groups.")] = "/",
+    max_pods: Annotated[int, Option(help="How many pods may run here.")] = 110,
+    pod_max_pids: Annotated[int, Option(help="How many processes a pod may have; -1: any number.")] = -1,
+    system_reserved: Annotated[str, Option(help="What is kept from pods: cpu=200m,memory=150Mi.")] = "",
     eviction_hard: Annotated[
         str,
-        typer.Option(help="What must be left before pods are evicted: memory.available<100Mi,nodefs.available<10%."),
+        Option(help="What must be left before pods are evicted: memory.available<100Mi,nodefs.available<10%."),
     ] = "memory.available<100Mi,nodefs.available<10%,pid.available<1%",
-    address: Annotated[str, typer.Option(help="Where the kubelet's API listens.")] = "0.0.0.0",
-    port: Annotated[int, typer.Option(help="The port of the kubelet's API.")] = 10250,
-    tls_cert_file: Annotated[Path | None, typer.Option(help="Certificate of the kubelet's API.")] = None,
-    tls_private_key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
-    client_ca_file: Annotated[Path | None, typer.Option(help="CA of those who may call the kubelet's API.")] = None,
-    v: Annotated[int, typer.Option("-v", "--v", help="Log level.")] = 2,
+    address: Annotated[str, Option(help="Where the kubelet's API listens.")] = "0.0.0.0",
+    port: Annotated[int, Option(help="The port of the kubelet's API.")] = 10250,
+    tls_cert_file: Annotated[Path | None, Option(help="Certificate of the kubelet's API.")] = None,
+    tls_private_key_file: Annotated[Path | None, Option(help="Its key.")] = None,
+    client_ca_file: Annotated[Path | None, Option(help="CA of those who may call the kubelet's API.")] = None,
+    v: Annotated[int, Option("-v", "--v", help="Log level.")] = 2,
 ) -> None:
     """Run the pods that are bound to this node."""
     from kubern.cli.component import run_component
@@ -86,7 +87,7 @@ def _pairs(text: str, option: str, sign: str = "=") -> dict[str, str]:
     for word in _words(text):
         name, found_sign, value = word.partition(sign)
         if not found_sign:
-            raise typer.BadParameter(f"{option}: {word!r} is not name{sign}value")
+            raise click.BadParameter(f"{option}: {word!r} is not name{sign}value")
         found[name] = value
     return found
 
@@ -94,7 +95,7 @@ def _pairs(text: str, option: str, sign: str = "=") -> dict[str, str]:
 def _taint(text: str) -> dict[str, str]:
     rest, colon, effect = text.rpartition(":")
     if not colon or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
-        raise typer.BadParameter(f"--register-with-taints: {text!r} is not key=value:effect")
+        raise click.BadParameter(f"--register-with-taints: {text!r} is not key=value:effect")
     name, _, value = rest.partition("=")
     return {"key": name, "effect": effect} | ({"value": value} if value else {})
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 
 
 def run(
-    state: Annotated[Path, typer.Option(help="The cluster's directory.")],
-    node: Annotated[str, typer.Option(help="The node's name.")],
-    v: Annotated[int, typer.Option("-v", "--v", help="Log level.")] = 2,
+    state: Annotated[Path, Option(help="The cluster's directory.")],
+    node: Annotated[str, Option(help="The node's name.")],
+    v: Annotated[int, Option("-v", "--v", help="Log level.")] = 2,
 ) -> None:
     """Run kubelet and proxy of a node that `kubern up` made."""
     from kubern.cli.component import run_until_told, set_up_logging

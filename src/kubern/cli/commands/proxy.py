@@ -7,27 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 from kubern.cli.options import takes
 
 
 @takes()
 def run(
     flags: Mapping[str, object],
-    kubeconfig: Annotated[Path, typer.Option(help="How to reach the apiserver.")],
-    hostname_override: Annotated[str, typer.Option(help="The node's name, if not the host's.")] = "",
-    cluster_cidr: Annotated[str, typer.Option(help="The range of all pods of the cluster.")] = "",
+    kubeconfig: Annotated[Path, Option(help="How to reach the apiserver.")],
+    hostname_override: Annotated[str, Option(help="The node's name, if not the host's.")] = "",
+    cluster_cidr: Annotated[str, Option(help="The range of all pods of the cluster.")] = "",
     healthz_bind_address: Annotated[
-        str, typer.Option(help="Where load balancers ask for the health; empty: nowhere.")
+        str, Option(help="Where load balancers ask for the health; empty: nowhere.")
     ] = "0.0.0.0:10256",
     metrics_bind_address: Annotated[
-        str, typer.Option(help="Where metrics and status are shown, to everybody; empty: nowhere.")
+        str, Option(help="Where metrics and status are shown, to everybody; empty: nowhere.")
     ] = "127.0.0.1:10249",
-    profiling: Annotated[bool, typer.Option(help="Show /debug/pprof/ there too.")] = False,
-    cleanup: Annotated[bool, typer.Option(help="Remove the rules and end.")] = False,
-    v: Annotated[int, typer.Option("-v", "--v", help="Log level.")] = 2,
+    profiling: Annotated[bool, Option(help="Show /debug/pprof/ there too.")] = False,
+    cleanup: Annotated[bool, Option(help="Remove the rules and end.")] = False,
+    v: Annotated[int, Option("-v", "--v", help="Log level.")] = 2,
 ) -> None:
     """Turn Services into rules of this node's kernel."""
     from kubern.cli.component import run_component

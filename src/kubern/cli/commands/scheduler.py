@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 from kubern.cli.options import LeaderElection, SecurePort, takes
 
 SECURE_PORT = 10259
@@ -19,22 +18,18 @@ def run(
     election: LeaderElection,
     port: SecurePort,
     flags: Mapping[str, object],
-    kubeconfig: Annotated[Path | None, typer.Option(help="How to reach the apiserver.")] = None,
+    kubeconfig: Annotated[Path | None, Option(help="How to reach the apiserver.")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="A KubeSchedulerConfiguration file: profiles, plug-ins, weights, extenders.")
+        Path | None, Option(help="A KubeSchedulerConfiguration file: profiles, plug-ins, weights, extenders.")
     ] = None,
     scheduler_name: Annotated[
-        str, typer.Option(help="Without --config: schedule the pods whose spec.schedulerName is this.")
+        str, Option(help="Without --config: schedule the pods whose spec.schedulerName is this.")
     ] = "default-scheduler",
     leader_elect: Annotated[
         bool | None,
-        typer.Option(
-            help="Work only while holding the Lease kube-scheduler. Without it the file decides; default yes."
-        ),
+        Option(help="Work only while holding the Lease kube-scheduler. Without it the file decides; default yes."),
     ] = None,
-    v: Annotated[
-        int, typer.Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")
-    ] = 2,
+    v: Annotated[int, Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")] = 2,
 ) -> None:
     """Place pods on nodes, for any Kubernetes API server."""
     from kubern.cli.failure import failures_said

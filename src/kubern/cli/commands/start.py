@@ -6,16 +6,15 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from kubern.cli.command import Command
 from kubern.cli.failure import failures_said
+from kubern.cli.flags import Option
 
 if TYPE_CHECKING:
     from kubern.cluster.settings import Settings
 
 
-def run(name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern") -> None:
+def run(name: Annotated[str, Option(help="The cluster's name.")] = "kubern") -> None:
     """Start a stopped cluster again: the same objects, workloads, addresses and certificates."""
     from kubern.cluster.layout import Layout
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+import click
 
 from kubern.cli.command import Command
 from kubern.cli.failure import failures_said
+from kubern.cli.flags import Option
 
 
-def run(name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern") -> None:
+def run(name: Annotated[str, Option(help="The cluster's name.")] = "kubern") -> None:
     """Show the control plane, the nodes, their processes and memory. Exit code 0 when all run, 3 when something does not."""
     from rich.console import Console
     from rich.table import Table
@@ -28,7 +29,7 @@ def run(name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern
         table.add_row(row.part, row.state, row.address, f"{row.memory >> 20} MB" if row.memory else "")
     Console(highlight=False).print(table)
     if any(row.state in ("stopped", "not ready") for row in found):
-        raise typer.Exit(3)
+        raise click.exceptions.Exit(3)
 
 
 COMMAND = Command("status", run)

@@ -6,10 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from kubern.cli.command import Command
 from kubern.cli.failure import failures_said
+from kubern.cli.flags import Argument, Option
 
 if TYPE_CHECKING:
     from kubern.store.tools import Place
@@ -27,17 +28,17 @@ class Action(StrEnum):
 
 
 def run(
-    action: Annotated[Action, typer.Argument(help="snapshot FILE and check also work while the store is in use.")],
-    file: Annotated[Path | None, typer.Argument(help="The snapshot's file, for snapshot and restore.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="The embedded store's directory.")] = None,
-    etcd_servers: Annotated[str, typer.Option(help="Comma-separated URLs of etcd.")] = "",
-    etcd_cafile: Annotated[Path | None, typer.Option(help="CA of the etcd members' certificates.")] = None,
-    etcd_certfile: Annotated[Path | None, typer.Option(help="Certificate shown to etcd.")] = None,
-    etcd_keyfile: Annotated[Path | None, typer.Option(help="Its key.")] = None,
-    etcd_prefix: Annotated[str, typer.Option(help="What all keys in etcd begin with.")] = "/registry",
-    to_data_dir: Annotated[Path | None, typer.Option(help="Where migrate copies to: an empty directory.")] = None,
-    to_etcd_servers: Annotated[str, typer.Option(help="Where migrate copies to: an etcd without such keys.")] = "",
-    revision: Annotated[int, typer.Option(help="What compact forgets is older than this; 0: all but the present.")] = 0,
+    action: Annotated[Action, Argument(help="snapshot FILE and check also work while the store is in use.")],
+    file: Annotated[Path | None, Argument(help="The snapshot's file, for snapshot and restore.")] = None,
+    data_dir: Annotated[Path | None, Option(help="The embedded store's directory.")] = None,
+    etcd_servers: Annotated[str, Option(help="Comma-separated URLs of etcd.")] = "",
+    etcd_cafile: Annotated[Path | None, Option(help="CA of the etcd members' certificates.")] = None,
+    etcd_certfile: Annotated[Path | None, Option(help="Certificate shown to etcd.")] = None,
+    etcd_keyfile: Annotated[Path | None, Option(help="Its key.")] = None,
+    etcd_prefix: Annotated[str, Option(help="What all keys in etcd begin with.")] = "/registry",
+    to_data_dir: Annotated[Path | None, Option(help="Where migrate copies to: an empty directory.")] = None,
+    to_etcd_servers: Annotated[str, Option(help="Where migrate copies to: an etcd without such keys.")] = "",
+    revision: Annotated[int, Option(help="What compact forgets is older than this; 0: all but the present.")] = 0,
 ) -> None:
     """Save, restore, move, shrink and check a store (embedded or etcd); of an embedded one the server must be stopped for all but
     snapshot and check. Nothing is ever written over."""
@@ -83,7 +84,7 @@ def _do(action: Action, file: Path, here: Place, there: Place | None, revision: 
             return await tools.compact(here, revision, clock)
         return await tools.defrag(here, clock)
 
-    typer.echo(uvloop.run(main()))
+    click.echo(uvloop.run(main()))
 
 
 COMMAND = Command("store", run)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubern.cli.command import Command
+from kubern.cli.flags import Option
 
 
 def run(
     nodes: Annotated[
-        int | None, typer.Option(min=0, max=200, help="How many nodes with real containers (default 1).")
+        int | None, Option(min=0, max=200, help="How many nodes with real containers (default 1).")
     ] = None,
-    virtual_nodes: Annotated[int | None, typer.Option(min=0, help="How many simulated nodes besides.")] = None,
-    name: Annotated[str, typer.Option(help="The cluster's name.")] = "kubern",
+    virtual_nodes: Annotated[int | None, Option(min=0, help="How many simulated nodes besides.")] = None,
+    name: Annotated[str, Option(help="The cluster's name.")] = "kubern",
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The apiserver's port on 127.0.0.1, or the next free one.")
+        int, Option(min=1, max=65535, help="The apiserver's port on 127.0.0.1, or the next free one.")
     ] = 6443,
 ) -> None:
     """Set up and start a cluster, or start what is missing of one; `kubectl` then talks to it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from kubern.cli.command import Command
+from kubern.cli.flags import Argument, Option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,16 +22,14 @@ SHOWN = 20
 
 
 def run(
-    pod: Annotated[str, typer.Argument(help="The pod's name.")],
-    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Its namespace.")] = "default",
+    pod: Annotated[str, Argument(help="The pod's name.")],
+    namespace: Annotated[str, Option("-n", "--namespace", help="Its namespace.")] = "default",
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="How to reach the apiserver; default $KUBECONFIG or ~/.kube/config.")
+        Path | None, Option(help="How to reach the apiserver; default $KUBECONFIG or ~/.kube/config.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The KubeSchedulerConfiguration that the scheduler runs with.")
-    ] = None,
-    output: Annotated[str, typer.Option("-o", "--output", help="table or json.")] = "table",
-    all_nodes: Annotated[bool, typer.Option("--all", help=f"List all nodes, not only {SHOWN} of each kind.")] = False,
+    config: Annotated[Path | None, Option(help="The KubeSchedulerConfiguration that the scheduler runs with.")] = None,
+    output: Annotated[str, Option("-o", "--output", help="table or json.")] = "table",
+    all_nodes: Annotated[bool, Option("--all", help=f"List all nodes, not only {SHOWN} of each kind.")] = False,
 ) -> None:
     """Show, for each node, which plug-in refuses a pod and what is lacking there, and the scores of the nodes that would take it."""
     import asyncio
@@ -48,7 +47,7 @@ def run(
     if output == "json":
         import orjson
 
-        typer.echo(orjson.dumps(found.as_object(), option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(found.as_object(), option=orjson.OPT_INDENT_2).decode())
     else:
         _show(found, None if all_nodes else SHOWN)
 
