@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from kubern.base.clock import SystemClock
+from kubern.store.etcd.store import EtcdStore
 from tests.api.conftest import Api, Apiserver
 from tests.consistency import OK, REFUSED, UNKNOWN, Read, Write, faults, watch_faults
 from tests.etcd import Etcd
@@ -172,3 +175,56 @@ def _until_written(history: History, count: int) -> None:
     while sum(write.outcome == OK for writes in history.writes.values() for write in writes) < count:
         assert time.monotonic() < deadline, "nothing is written any more"
         time.sleep(0.02)
+
+
+async def _write_elsewhere(urls: list[str]) -> None:
+    store = await EtcdStore.open(urls, clock=SystemClock(), prefix=b"/somebody-else/", compact_every=0.0)
+    await store.txn(b"key", b"value")
+    await store.close()
+
+
+def test_what_others_write_into_the_same_etcd_holds_nobody_up(pair: list[Apiserver], cluster: Etcd) -> None:
+    api = pair[0].start()
+    for number in range(3):
+        asyncio.run(_write_elsewhere(cluster.urls))
+        assert api("POST", PATH, counter(f"f{number}", number)).code == 201
+        asyncio.run(_write_elsewhere(cluster.urls))
+        found = api("GET", PATH).body["items"]
+        assert [item["metadata"]["name"] for item in found if item["metadata"]["name"].startswith("f")] == [
+            f"f{each}" for each in range(number + 1)
+        ]
+    names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    made = api(
+        "POST",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        {"metadata": {"name": "widgets.example.com"}, "spec": spec},
+    )
+    assert made.code == 201
+    asyncio.run(_write_elsewhere(cluster.urls))
+    deadline = time.monotonic() + SECONDS
+    while api("GET", "/apis/example.com/v1/namespaces/default/widgets").code != 200:
+        assert time.monotonic() < deadline, "the custom resource is not served"
+        asyncio.run(_write_elsewhere(cluster.urls))
+
+
+def test_a_member_without_a_leader_is_left_and_no_stale_answer_is_given(pair: list[Apiserver], cluster: Etcd) -> None:
+    """The others of three members are gone: what is left answers nothing that could be old, and goes on when they are back."""
+    api = pair[0].start()
+    assert api("POST", PATH, counter("kept", 1)).code == 201
+    stream = api.watch(f"{PATH}?watch=1&fieldSelector=metadata.name=after")
+    for member in cluster.members[1:]:
+        member.kill()
+    try:
+        assert api("GET", f"{PATH}/kept").code == 500
+    finally:
+        for member in cluster.members[1:]:
+            cluster.start(member)
+    deadline = time.monotonic() + SECONDS * 3
+    while api("GET", f"{PATH}/kept").code != 200:
+        assert time.monotonic() < deadline, "the apiserver does not come back"
+    assert api("POST", PATH, counter("after", 1)).code == 201
+    event = json.loads(next(stream))
+    stream.close()
+    assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "after")

@@ -18,11 +18,15 @@ from kubern.apiserver.encoding import Entry
 from kubern.apiserver.watching import Broadcaster
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock
-from kubern.store.contract import Compacted, Event, Store, StoreError, Watch, prefix_end
+from kubern.store.contract import Compacted, Event, Store, StoreError, StoreUnavailable, Watch, prefix_end
 
 ROOT = b"/registry/"
-PATIENCE = 1.0
-"""Seconds that somebody waits for a revision that may never come."""
+MARK = ROOT + b"kubern/progress"
+"""A key that is written to learn how far the feed has come. It belongs to no resource."""
+PATIENCE = 0.2
+"""Seconds that somebody waits for a revision that may never come: it may be of keys that others write beside ours."""
+BEHIND = 3.0
+"""Seconds that a write of ours may take to come back; then the feed does not follow."""
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +70,7 @@ class Feed:
         while True:
             missed = self._joining[prefix] = []
             found = await self._store.range(ROOT + start, prefix_end(ROOT + start))
-            await self.wait(found.revision)
+            await self.reach(found.revision)
             if self._joining.get(prefix) is missed:
                 break  # otherwise the feed has started over meanwhile
         del self._joining[prefix]
@@ -110,12 +114,26 @@ class Feed:
         heapq.heappush(self._waiting, (revision, next(self._order), reached))
         await reached
 
-    async def wait_a_little(self, revision: int) -> None:
+    async def reach(self, revision: int) -> None:
+        """Return once the caches show all that the store held at `revision`, even if it is one of keys that this feed does not follow.
+
+        Raises `StoreUnavailable` when the feed does not come that far, or nothing can be written.
+        """
+        await self.wait_a_little(revision)
+        if self.revision >= revision:
+            return
+        # a write among the keys that are followed comes back after everything that was written before it
+        marked = await self._store.txn(MARK, b"{}")
+        await self.wait_a_little(marked.revision, BEHIND)
+        if self.revision < revision:
+            raise StoreUnavailable(f"the watch of the store is behind: at {self.revision}, not yet at {revision}")
+
+    async def wait_a_little(self, revision: int, seconds: float = PATIENCE) -> None:
         """Wait for a revision, but not for ever: in a store that others share it may be one of keys that this feed does not follow."""
         if self.revision >= revision:
             return
         reached = asyncio.ensure_future(self.wait(revision))
-        timer = asyncio.ensure_future(self._clock.sleep(PATIENCE))
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -19,11 +19,10 @@ class Freshness:
         self._store, self._feed = store, feed
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
-        self._elsewhere = 0
-        """A revision that did not come: something else was written."""
 
     async def catch_up(self) -> None:
-        """Return once the caches show all that was written before this call. Raises `StoreError` when no quorum answers."""
+        """Return once the caches show all that was written before this call. Raises `StoreError` when no quorum answers, or
+        the watch does not follow: a stale answer is never given."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._ask(), name="catch up with the store")
         await asyncio.shield(self._next)
@@ -32,8 +31,4 @@ class Freshness:
         async with self._lock:
             self._next = None  # whoever comes from now on needs an answer to a later question
             newest = await self._store.revision()
-            if newest <= max(self._feed.revision, self._elsewhere):
-                return
-            await self._feed.wait_a_little(newest)
-            if self._feed.revision < newest:
-                self._elsewhere = newest
+            await self._feed.reach(newest)

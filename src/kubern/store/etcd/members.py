@@ -153,7 +153,8 @@ class Members:
         call = self._channels[at].stream_stream(
             f"/etcdserverpb.{service}/{method}", request.SerializeToString, response.FromString
         )
-        return call()
+        # a member without a leader ends the stream, instead of being silent about what the others write
+        return call(metadata=(("hasleader", "true"),))
 
 
 def _unary(channel: Any, method: str) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import grpc
 import grpc.aio
 
 from kubern.store.contract import Compacted, Event, KeyValue, StoreError
@@ -79,7 +80,8 @@ class EtcdWatch:
             try:
                 await self._follow(call)
             except Lost as error:
-                if not is_lost(error):
+                # a stream that ends while something is written to it is INTERNAL to gRPC, whatever ended it
+                if not is_lost(error) and error.code() is not grpc.StatusCode.INTERNAL:
                     self._end(StoreError(f"etcd ended the watch: {error.details()}"))
                 self._members.leave(at)
                 _log.debug("a watch moves to another member", extra={"revision": self._next, "error": error.details()})
