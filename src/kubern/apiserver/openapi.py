@@ -6,14 +6,16 @@ What always holds: an address with a document's hash never answers with another 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import orjson
 
 from kubern.api.openapi import V2_TYPES, OpenAPI
 from kubern.api.openapi.operations import group_version_path
-from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE
+from kubern.api.openapi.swagger_protobuf import ANSWERED_AS, MEDIA_TYPE, encode
 from kubern.apiserver.aggregation.documents import RemoteDocuments
+from kubern.apiserver.aggregation.swagger import joined
+from kubern.apiserver.aggregation.swaggers import Part, RemoteSwaggers
 from kubern.apiserver.core import Core
 from kubern.apiserver.pipeline import Routes
 from kubern.apiserver.request_info import RequestInfo
@@ -34,6 +36,9 @@ class Documents:
         self._openapi = OpenAPI(core.schemas.definitions, core.resources.values(), str(VERSION["gitVersion"]))
         self._known = frozenset(self._openapi.group_versions())
         self._remote = RemoteDocuments(core.extensions, core.clock)
+        self._swaggers = RemoteSwaggers(core.extensions, core.clock)
+        self._joined: tuple[str, dict[str, bytes]] = ("", {})
+        """The Swagger documents with those of other servers in them, by media type, and the hash that they have."""
         core.follow(self._renew)
 
     def _renew(self) -> None:
@@ -50,18 +55,46 @@ class Documents:
         routes.add(V3, self._index)
         routes.add(f"{V3}/*", self._v3)
 
-    def _v2(self, request: Request, info: RequestInfo) -> Answer:
+    def _v2(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         accepted = [clause.partition(";")[0].strip() for clause in request.headers.get("accept", "*/*").split(",")]
         kind = next((k for k in accepted if k in V2_TYPES), "")
         if not kind and not {"*/*", "application/*", ""} & set(accepted):
             raise NotAcceptable(f"only the following media types are accepted: {', '.join(V2_TYPES)}")
+        return self._whole_v2(request, kind) if self._remote.remotes() else self._own_v2(request, kind)
+
+    async def _whole_v2(self, request: Request, kind: str) -> Answer:
+        """Answer with our document and those of other servers in one."""
+        parts = await self._swaggers.parts()
+        if not parts:
+            return self._own_v2(request, kind)
+        tag = "\n".join([self._openapi.hash(), *(part.hash for part in parts)])
+        tag = hashlib.sha512(tag.encode()).hexdigest().upper()
+        if self._joined[0] != tag:
+            self._joined = (tag, {})
+        form = kind if kind == MEDIA_TYPE else ""
+        made = self._joined[1]
+        if form not in made:
+            made[form] = self._join(form, parts)
+        return self._swagger_answer(request, made[form], tag, kind)
+
+    def _join(self, form: str, parts: Sequence[Part]) -> bytes:
+        own = orjson.loads(self._own_swagger(""))
+        whole, added = joined(own, ({"paths": part.paths, "definitions": part.definitions} for part in parts))
+        return self._own_swagger(form) + encode(added) if form else orjson.dumps(whole)
+
+    def _own_v2(self, request: Request, kind: str) -> Response:
+        form = kind if kind == MEDIA_TYPE else ""
+        return self._swagger_answer(request, self._own_swagger(form), self._openapi.hash(), kind)
+
+    def _own_swagger(self, form: str) -> bytes:
+        if form not in self._made:
+            self._made[form] = self._openapi.swagger_protobuf() if form else self._openapi.swagger()
+        return self._made[form]
+
+    def _swagger_answer(self, request: Request, body: bytes, tag: str, kind: str) -> Response:
         if kind == MEDIA_TYPE:
-            if kind not in self._made:
-                self._made[kind] = self._openapi.swagger_protobuf()
-            return self._answer(request, self._made[kind], self._openapi.hash() + "-protobuf", ANSWERED_AS)
-        if "" not in self._made:
-            self._made[""] = self._openapi.swagger()
-        return self._answer(request, self._made[""], self._openapi.hash(), kind or V2_TYPES[0])
+            return self._answer(request, body, f"{tag}-protobuf", ANSWERED_AS)
+        return self._answer(request, body, tag, kind or V2_TYPES[0])
 
     def _index(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         return self._whole_index(request) if self._remote.remotes() else self._own_index(request)

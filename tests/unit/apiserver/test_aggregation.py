@@ -6,6 +6,7 @@ import asyncio
 import base64
 import inspect
 
+import aiohttp
 import orjson
 import pytest
 
@@ -22,8 +23,9 @@ from kubern.apiserver.server import ApiServer
 from kubern.base.clock import SystemClock
 from kubern.base.errors import Unauthorized
 from kubern.cluster.pki import Pki, Subject
-from kubern.http.contract import Peer, Request, Response, Stream
-from kubern.http.dial import dial_directly
+from kubern.http.client import read_head
+from kubern.http.contract import Peer, Request, Response, Stream, Tunnel, Upgrade
+from kubern.http.dial import dial_directly, open_channel
 from kubern.http.server import serve
 from kubern.http.streaming import produced
 from kubern.http.tls import ServerTls
@@ -40,6 +42,38 @@ RESOURCES = {
     ],
 }  # fmt: skip
 
+SPDY_HEAD = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
+SWAGGER = {
+    "swagger": "2.0",
+    "info": {"title": "flavors", "version": "v1"},
+    "paths": {
+        f"{PATH}/tastes": {"get": {"responses": {"200": {"schema": {"$ref": "#/definitions/Taste"}}}}},
+        "/healthz": {"get": {"responses": {"200": {"description": "OK"}}}},
+    },
+    "definitions": {
+        "Taste": {
+            "properties": {"metadata": {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}}
+        },
+        "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta": {"type": "object", "description": "another"},
+    },
+}
+
+
+def shell(request):
+    """Echo what comes over a connection that changes its protocol."""
+
+    async def echo_messages(socket):
+        while (message := await socket.receive()) is not None:
+            await socket.send(message)
+
+    async def echo_bytes(channel):
+        while data := await channel.receive():
+            await channel.send(data)
+
+    if request.headers.get("upgrade") == "SPDY/3.1":
+        return Tunnel(SPDY_HEAD, echo_bytes)
+    return Upgrade("v5.channel.k8s.io", echo_messages)
+
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
@@ -55,6 +89,7 @@ async def extension(pki):
     class Extension:
         asked: list[Request]
         healthy = True
+        swagger: bytes | None = None
 
     made = Extension()
     made.asked = []
@@ -70,6 +105,10 @@ async def extension(pki):
             return Response(200, (), orjson.dumps({"paths": place}))
         if request.path == f"/openapi/v3{PATH}":
             return Response(200, (("content-type", "application/json"), ("etag", '"1"')), b'{"openapi":"3.0.0"}')
+        if request.path == "/openapi/v2" and made.swagger is not None:
+            return Response(200, (("etag", '"2"'),), made.swagger)
+        if request.path.endswith("/shell"):
+            return shell(request)
         if request.query == "watch=true":
             return produced(200, (("content-type", "application/json"),), _events)
         if request.path.startswith(f"{PATH}/"):
@@ -227,6 +266,95 @@ async def test_openapi_leads_to_the_servers_documents(api, pki, extension):
     assert (answer.status, answer.body) == (200, b'{"openapi":"3.0.0"}')
     assert ("etag", '"1"') in answer.headers
     assert extension.asked[-1].query == "hash=1"
+
+
+async def swagger(api):
+    """Return the whole OpenAPI 2 document and its hash."""
+    answer = await api("GET", "/openapi/v2")
+    assert answer.status == 200
+    return orjson.loads(answer.body), dict(answer.headers)["etag"]
+
+
+async def test_openapi_2_holds_the_servers_document_while_it_is_registered(api, pki, extension):
+    meta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+    extension.swagger = orjson.dumps(SWAGGER)
+    before, own_tag = await swagger(api)
+    await register(api, pki, extension.port)
+    await condition(api, "True")
+    both, tag = await swagger(api)
+    assert tag != own_tag
+    assert both["paths"].keys() - before["paths"].keys() == {f"{PATH}/tastes"}
+    assert both["definitions"].keys() - before["definitions"].keys() == {"Taste", f"{meta}_v2"}
+    assert both["definitions"]["Taste"]["properties"]["metadata"] == {"$ref": f"#/definitions/{meta}_v2"}
+    assert both["definitions"][meta] == before["definitions"][meta]
+    kind = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    written = (await api("GET", "/openapi/v2", accept=kind)).body
+    assert f"{PATH}/tastes".encode() in written
+    assert f"#/definitions/{meta}_v2".encode() in written
+    await api("DELETE", f"/apis/apiregistration.k8s.io/v1/apiservices/{VERSION}.{GROUP}")
+    assert await swagger(api) == (before, own_tag)
+    assert f"{PATH}/tastes".encode() not in (await api("GET", "/openapi/v2", accept=kind)).body
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        pytest.param(b"{", id="not JSON"),
+        pytest.param(b'{"swagger":"2.0","paths":' + b'{"a":' * 900 + b"1" + b"}" * 901, id="too deep"),
+        pytest.param(orjson.dumps(SWAGGER | {"paths": {f"{PATH}/x": {"get": []}}}), id="an operation that is a list"),
+    ],
+)
+async def test_a_server_with_an_unfit_document_spoils_nothing(api, pki, extension, unfit):
+    before = await swagger(api)
+    extension.swagger = unfit
+    await register(api, pki, extension.port)
+    await condition(api, "True")
+    assert await swagger(api) == before
+
+
+@pytest.fixture
+async def front(api):
+    """The port of the whole apiserver's door, to which everybody is known."""
+
+    def known(request):
+        return api.server.handler(request._replace(peer=Peer(user=LOOPBACK, memo={})))
+
+    server = await serve(known, ("127.0.0.1", 0))
+    yield server.port
+    await server.close(grace=0)
+
+
+async def test_a_websocket_goes_through_to_the_server(api, pki, extension, front):
+    await register(api, pki, extension.port)
+    await condition(api, "True")
+    url = f"http://127.0.0.1:{front}{PATH}/namespaces/food/tastes/a/shell?command=sh"
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(url, protocols=("v5.channel.k8s.io",))
+        assert socket.protocol == "v5.channel.k8s.io"
+        for message in (b"\0hello", b"\0" + b"x" * 300_000):
+            await socket.send_bytes(message)
+            assert await socket.receive_bytes(timeout=5) == message
+        await socket.close()
+    got = extension.asked[-1]
+    assert (got.query, got.headers["x-remote-user"]) == ("command=sh", LOOPBACK.name)
+    assert "authorization" not in got.headers
+
+
+async def test_spdy_goes_through_to_the_server_and_a_refusal_comes_back(api, pki, extension, front):
+    await register(api, pki, extension.port)
+    await condition(api, "True")
+    for path, status in (("/namespaces/food/tastes/a/shell", 101), ("/namespaces/food/tastes/a", 200)):
+        channel = await open_channel(dial_directly, "127.0.0.1", front)
+        head = f"POST {PATH}{path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n"
+        await channel.send(head.encode())
+        answered, rest = await asyncio.wait_for(read_head(channel), 5)
+        assert answered.status == status
+        if status == 101:
+            await channel.send(b"streams")
+            while len(rest) < len(b"streams"):
+                rest += await asyncio.wait_for(channel.receive(), 5)
+            assert rest == b"streams"
+        channel.abort()
 
 
 async def test_a_server_that_fails_is_unavailable_and_stale(api, pki, extension):

@@ -1,11 +1,12 @@
 """The OpenAPI 2 document in protobuf, the only form that kubectl asks for when it checks a file by itself. Pure.
 
-Called with the JSON document that `OpenAPI.swagger` makes. The field numbers are those of the published `openapi.v2`
-messages; only what our documents hold is written.
+Called with the JSON document that `OpenAPI.swagger` makes, and with what other servers add to it. The field numbers are those of the
+published `openapi.v2` messages; only what documents of Kubernetes hold is written. A document may be written in parts.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,11 @@ ANSWERED_AS = MEDIA_TYPE.replace("@", ".")
 _METHODS = {"get": 2, "put": 3, "post": 4, "delete": 5, "options": 6, "head": 7, "patch": 8}
 _WHERE = {"header": 1, "formData": 2, "query": 3, "path": 4}
 """A parameter's place is the number of its message in NonBodyParameter."""
+_DOUBLES = {"multipleOf": 6, "maximum": 7, "minimum": 9}
+_FLAGS = {"exclusiveMaximum": 8, "exclusiveMinimum": 10, "uniqueItems": 16}
+_NUMBERS = {
+    "maxLength": 11, "minLength": 12, "maxItems": 14, "minItems": 15, "maxProperties": 17, "minProperties": 18,
+}  # fmt: skip
 _SHIFTED = ("query", "formData")
 """These two have `allowEmptyValue` as number 5, so what follows counts one further."""
 
@@ -27,8 +33,8 @@ def encode(document: Obj) -> bytes:
     """Return a Swagger document as an `openapi.v2.Document` message."""
     return b"".join(
         (
-            _text(1, document["swagger"]),
-            _message(2, _info(document["info"])),
+            _text(1, document.get("swagger")),
+            _message(2, _info(document["info"])) if "info" in document else b"",
             _message(8, _named(2, document.get("paths") or {}, _path_item)),
             _message(9, _named(1, document.get("definitions") or {}, _schema)),
             _message(13, _named(1, document.get("securityDefinitions") or {}, _security)),
@@ -108,8 +114,13 @@ def _schema(schema: Obj) -> bytes:
         (
             _text(1, schema.get("$ref")),
             _text(2, schema.get("format")),
+            _text(3, schema.get("title")),
             _text(4, schema.get("description")),
             _any(5, schema["default"]) if "default" in schema else b"",
+            *(_double(n, schema[name]) for name, n in _DOUBLES.items() if name in schema),
+            *(_flag(n, schema[name]) for name, n in _FLAGS.items() if name in schema),
+            *(_number(n, schema[name]) for name, n in _NUMBERS.items() if name in schema),
+            _text(13, schema.get("pattern")),
             _texts(19, schema.get("required")),
             b"".join(_any(20, value) for value in schema.get("enum") or ()),
             _message(21, _message(1, _schema(more)) if isinstance(more, dict) else _flag(2, more))
@@ -150,6 +161,14 @@ def _text(number: int, value: str | None) -> bytes:
 
 def _flag(number: int, value: bool | None) -> bytes:
     return _varint(number << 3) + b"\1" if value else b""
+
+
+def _double(number: int, value: float) -> bytes:
+    return _varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def _number(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value & (1 << 64) - 1)
 
 
 def _message(number: int, content: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """OpenAPI 2 in protobuf, read back by a plain reader of the wire format."""
 
+import struct
+
 from kubern.api.openapi.swagger_protobuf import encode
 
 
@@ -79,3 +81,13 @@ def test_an_operation_keeps_its_parameters_and_answers():
     limit = one(operation, 8, 1, 2, 3)
     assert (one(limit, 2), one(limit, 4), one(limit, 6), one(limit, 20)) == (b"query", b"limit", b"integer", 1)
     assert one(operation, 9, 1, 2, 1, 2, 1, 1) == b"#/definitions/Pod"
+
+
+def test_limits_of_a_schema_are_written():
+    schema = {"title": "t", "pattern": "^a", "minLength": 1, "maxItems": 300, "minimum": -1, "exclusiveMinimum": True}
+    encoded = encode({"swagger": "2.0", "definitions": {"A": schema}})
+    body = one(encoded, 9, 1, 2)
+    number = body.index(b"\x49") + 1  # field 9, fixed64
+    assert struct.unpack("<d", body[number : number + 8]) == (-1.0,)
+    rest = dict(fields(body[: number - 1] + body[number + 8 :]))
+    assert rest == {3: b"t", 13: b"^a", 12: 1, 14: 300, 10: 1}
