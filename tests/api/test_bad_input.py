@@ -75,6 +75,7 @@ CHANGES = [
      'Operation cannot be fulfilled on configmaps "kept": the object has been modified; please apply your changes to the latest version'),
     ("PUT", "kept", named("kept", metadata={"name": "kept", "uid": "0"}), JSON, 409, "Precondition failed: UID in precondition: 0"),
     ("PUT", "kept", named("other"), JSON, 400, "the name of the object (other) does not match the name on the URL (kept)"),
+    ("PUT", "kept", named("kept", metadata={}), JSON, 400, "(kept based on URL) was undeterminable: name must be provided"),
     ("PUT", "none", named("none"), JSON, 404, 'configmaps "none" not found'),
     ("PATCH", "kept", b"{", MERGE, 400, "unexpected end of JSON input"),
     ("PATCH", "kept", b'{"data":{"a":5}}', MERGE, 422, "data"),

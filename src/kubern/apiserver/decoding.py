@@ -9,7 +9,7 @@ from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
 from kubern.apiserver.conversion import to_stored
 from kubern.apiserver.core import Core
-from kubern.apiserver.metadata import check_path
+from kubern.apiserver.metadata import check_named, check_path
 from kubern.apiserver.options import WriteOptions
 from kubern.base.errors import BadRequest
 from kubern.base.json import Obj
@@ -22,6 +22,8 @@ def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[st
     obj, duplicates = decode(call.request, call.resource.kind)
     check_kind(obj, call.resource)
     settle(core, call, obj, options, warnings, duplicates)
+    if call.info.verb == "update":
+        check_named(obj, call.info.name)
     check_path(obj, call.resource, call.namespace, call.info.name)
     return obj
 

@@ -57,6 +57,13 @@ def random_uid(rng: random.Random) -> str:
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
+def check_named(obj: Obj, name: str) -> None:
+    """Check that an object which replaces another says its name itself. Raises `BadRequest`."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("name"):
+        raise BadRequest(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+
+
 def check_path(obj: Obj, resource: Resource, namespace: str, name: str) -> None:
     """Check body against path and fill in what only the path says. Raises `BadRequest`."""
     metadata = obj.setdefault("metadata", {})
