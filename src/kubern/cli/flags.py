@@ -74,7 +74,7 @@ def _parameter(key: str, kind: Any, how: Option | Argument, missing: dict[str, A
     if plain is bool:
         if not how.names:
             names = [f"--{flag}/--no-{flag}"]
-        return click.Option([*names, key], help=how.help, show_default=default is not None, **missing)
+        return click.Option([*names, key], is_flag=True, help=how.help, show_default=default is not None, **missing)
     return click.Option(
         [*names, key], type=_type(plain, how.min, how.max), multiple=several,
         help=how.help, show_default=default not in (None, "", 0), **missing,

@@ -31,9 +31,10 @@ def run(
     profiling: Annotated[bool, Option(help="Profiles.")] = True,
     maybe: Annotated[bool | None, Option()] = None,
     name: Annotated[str, Option()] = "",
+    everything: Annotated[bool, Option("-a", "--all")] = False,
 ) -> None:
     """Do it."""
-    click.echo(repr((size, file, count, keys, profiling, maybe, name)))
+    click.echo(repr((size, file, count, keys, profiling, maybe, name, everything)))
 
 
 def said(*words: str) -> str:
@@ -45,12 +46,14 @@ def said(*words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "values"),
     [
-        (["small"], (Size.SMALL, None, 2, None, True, None, "")),
-        (["large", "-f", "x", "--count=5"], (Size.LARGE, Path("x"), 5, None, True, None, "")),
-        (["small", "--keys=a", "--keys", "b"], (Size.SMALL, None, 2, [Path("a"), Path("b")], True, None, "")),
-        (["small", "--no-profiling", "--maybe"], (Size.SMALL, None, 2, None, False, True, "")),
-        (["small", "--profiling=false", "--maybe=true"], (Size.SMALL, None, 2, None, False, True, "")),
-        (["small", "--maybe=False", "--name=true"], (Size.SMALL, None, 2, None, True, False, "true")),
+        (["small"], (Size.SMALL, None, 2, None, True, None, "", False)),
+        (["large", "-f", "x", "--count=5"], (Size.LARGE, Path("x"), 5, None, True, None, "", False)),
+        (["small", "--keys=a", "--keys", "b"], (Size.SMALL, None, 2, [Path("a"), Path("b")], True, None, "", False)),
+        (["small", "--no-profiling", "--maybe"], (Size.SMALL, None, 2, None, False, True, "", False)),
+        (["small", "--profiling=false", "--maybe=true"], (Size.SMALL, None, 2, None, False, True, "", False)),
+        (["small", "--maybe=False", "--name=true"], (Size.SMALL, None, 2, None, True, False, "true", False)),
+        (["small", "--all"], (Size.SMALL, None, 2, None, True, None, "", True)),
+        (["small", "-a", "--name=x"], (Size.SMALL, None, 2, None, True, None, "x", True)),
     ],
 )
 def test_flags(words: list[str], values: tuple[Any, ...]) -> None:
