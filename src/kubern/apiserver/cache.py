@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kubern.apiserver.encoding import Entry, Layout
+from kubern.apiserver.ordered import Ordered, Wanted
 from kubern.store.contract import Event
 
 WINDOW = 4096
@@ -58,8 +59,8 @@ class ResourceCache:
         self.floor = 0
         self.changed_at = 0
         """The revision of the newest change: a list taken at or after it is still the current one."""
-        self._ordered: list[Entry] | None = None
-        """All the objects in key order, kept between two changes: when many start to watch at once, each lists first."""
+        self._ordered: Ordered | None = None
+        """All the objects, kept between two changes: when many start to watch at once, each lists first."""
 
     def load(self, entries: Iterable[Entry], revision: int) -> None:
         """Start over with these objects, taken at `revision`."""
@@ -107,14 +108,17 @@ class ResourceCache:
         newest.reverse()
         return newest
 
-    def select(self, namespace: str = "", start: str = "") -> Sequence[Entry]:
-        """Return the objects of a namespace (empty: all) in key order, from key `start` on; the sequence must not be changed."""
+    def select(self, namespace: str = "", start: str = "", wanted: Wanted | None = None) -> Sequence[Entry]:
+        """Return the objects of a namespace (empty: all) in key order, from key `start` on; the sequence must not be changed.
+
+        Whoever says what is `wanted` may get fewer, never one too few.
+        """
         entries = self.entries
         if namespace or start:
             return [entries[key] for key in self.span(namespace, start)]
         if self._ordered is None:
-            self._ordered = [entries[key] for key in self.keys]
-        return self._ordered
+            self._ordered = Ordered([entries[key] for key in self.keys])
+        return self._ordered if wanted is None else self._ordered.narrowed(wanted)
 
     def span(self, namespace: str = "", start: str = "") -> Sequence[str]:
         """Return the keys of a namespace (empty: all), from key `start` on; they must not be changed."""

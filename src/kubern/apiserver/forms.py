@@ -13,6 +13,7 @@ import orjson
 
 from kubern.api.resource import Column, Resource
 from kubern.apiserver.encoding import Entry
+from kubern.apiserver.ordered import Ordered
 from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.http.pieces import Body, Joined
@@ -75,6 +76,8 @@ class FullForm:
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> Body:
         """Join the cached bytes of the items, which in a typed list carry neither kind nor apiVersion."""
         head = b'%b%b,"items":[' % (self._list_head, orjson.dumps(meta.obj()))
+        if isinstance(entries, Ordered) and len(entries) >= _MANY:
+            return entries.joined(head, b"]}")
         items = [entry.item for entry in entries]
         if len(items) < _MANY:
             return b"%b%b]}" % (head, b",".join(items))

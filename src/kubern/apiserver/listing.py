@@ -19,6 +19,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.forms import ListMeta
 from kubern.apiserver.options import ListOptions
+from kubern.apiserver.selection import Selection
 from kubern.apiserver.storage import Storage
 from kubern.base.errors import BadRequest, Cause, Expired, Timeout
 from kubern.base.json import Obj
@@ -75,7 +76,7 @@ def decode_token(token: str) -> tuple[int, str]:
     return revision, start
 
 
-def list_now(storage: Storage, revision: int, namespace: str, match: Match | None, options: ListOptions) -> Page | None:
+def list_now(storage: Storage, revision: int, namespace: str, selected: Selection, options: ListOptions) -> Page | None:
     """Return the page out of the watch cache; None when only the store can answer: an older revision than the newest change."""
     start, at = "", revision
     if options.continue_token:
@@ -89,8 +90,8 @@ def list_now(storage: Storage, revision: int, namespace: str, match: Match | Non
     if at < storage.cache.changed_at or at > revision:
         return None
     if options.limit:
-        return _page(storage, storage.cache.span(namespace, start), match, options, at)
-    return _cut(storage.cache.select(namespace, start), match, options, at)
+        return _page(storage, storage.cache.span(namespace, start), selected.match, options, at)
+    return _cut(storage.cache.select(namespace, start, selected.wanted), selected.match, options, at)
 
 
 def _page(storage: Storage, keys: Sequence[str], match: Match | None, options: ListOptions, revision: int) -> Page:

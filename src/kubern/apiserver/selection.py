@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from kubern.api.resource import Resource
 from kubern.apiserver.cache import Match
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.options import ListOptions
+from kubern.apiserver.ordered import Index, Wanted
 from kubern.apiserver.selector_text import Equals, Test, field_tests, label_tests
 from kubern.base.errors import BadRequest
 
 
-def matcher(resource: Resource, options: ListOptions, namespace: str = "") -> Match | None:
-    """Return the test that the request's selectors (and `namespace`, when given) make; None when everything passes.
+class Selection(NamedTuple):
+    """What a request's selectors mean: the test of an entry (None: everything passes), and an equality to find entries by."""
+
+    match: Match | None
+    wanted: Wanted | None = None
+
+
+def selection(resource: Resource, options: ListOptions, namespace: str = "") -> Selection:
+    """Return what the request's selectors (and `namespace`, when given) select.
 
     Raises `BadRequest` for a selector that cannot be parsed or names a field that the resource does not offer.
     """
     tests: list[Match] = []
+    equal: list[Wanted] = []
     if namespace:
         prefix = f"{namespace}/"
         tests.append(lambda entry: entry.key.startswith(prefix))
     if options.field_selector:
-        tests += [_on_fields(test) for test in field_tests(options.field_selector, _known(resource))]
+        found = field_tests(options.field_selector, _known(resource))
+        tests += [_on_fields(test) for test in found]
+        equal += [Wanted(Index("fields", t.name, t.default), t.value) for t in found if isinstance(t, Equals)]
     if options.label_selector:
-        tests += [_on_labels(test) for test in label_tests(options.label_selector)]
-    if not tests:
-        return None
-    if len(tests) == 1:
-        return tests[0]
+        found = label_tests(options.label_selector)
+        tests += [_on_labels(test) for test in found]
+        equal += [Wanted(Index("labels", t.name, t.default), t.value) for t in found if isinstance(t, Equals)]
+    if len(tests) < 2:
+        return Selection(tests[0] if tests else None, equal[0] if equal else None)
 
     def all_of(entry: Entry) -> bool:
         return all(test(entry) for test in tests)
 
-    return all_of
+    return Selection(all_of, equal[0] if equal else None)
+
+
+def matcher(resource: Resource, options: ListOptions) -> Match | None:
+    """Return the test of `selection` alone. Raises as it does."""
+    return selection(resource, options).match
 
 
 def _on_labels(test: Test) -> Match:

@@ -15,13 +15,16 @@ enough that a peer which takes nothing is noticed before much waits for it."""
 
 
 class Joined:
-    """The body `head`, the `items` with a comma between any two, `tail`. Its length costs one look at each item."""
+    """The body `head`, the `items` with a comma between any two, `tail`.
+
+    `ends` are the sums of the items' lengths, for who has them already: to find them costs one look at each item.
+    """
 
     __slots__ = ("_ends", "_head", "_items", "_tail")
 
-    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes) -> None:
+    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes, ends: list[int] | None = None) -> None:
         self._head, self._items, self._tail = head, items, tail
-        self._ends = list(accumulate(map(len, items)))
+        self._ends = list(accumulate(map(len, items))) if ends is None else ends
 
     def __len__(self) -> int:
         between = max(0, len(self._items) - 1)

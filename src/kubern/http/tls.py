@@ -6,7 +6,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from kubern.http import tls_verification
+from kubern.http import openssl
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,13 @@ class ServerTls:
         # to reason about, and connections are long-lived here.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        openssl.prefer_aes_128(context)
         context.load_cert_chain(self._certificate, self._key)
         if self._client_cas:
             context.verify_mode = ssl.CERT_OPTIONAL
             for authority in self._client_cas:
                 context.load_verify_locations(cafile=str(authority))
-            tls_verification.tolerate_unverified(context)
+            openssl.tolerate_unverified(context)
         return context
 
     def trust(self, authority: str) -> None:
@@ -46,7 +47,7 @@ class ServerTls:
         self.context.load_verify_locations(cadata=authority)
         if self.context.verify_mode != ssl.CERT_OPTIONAL:
             self.context.verify_mode = ssl.CERT_OPTIONAL
-            tls_verification.tolerate_unverified(self.context)
+            openssl.tolerate_unverified(self.context)
 
     def _stamp(self) -> tuple[tuple[int, int, int], ...]:
         files = [self._certificate, self._key, *self._client_cas]
@@ -76,7 +77,7 @@ def certificate_of(tls: ssl.SSLObject) -> tuple[bytes, str]:
     certificate = tls.getpeercert(binary_form=True)
     if not certificate:
         return b"", ""
-    refused = tls_verification.refusal(tls)
+    refused = openssl.refusal(tls)
     return (b"", refused) if refused else (certificate, "")
 
 

@@ -9,7 +9,7 @@ import ssl
 import pytest
 from cryptography import x509
 
-from kubern.http import tls_verification
+from kubern.http import openssl
 from kubern.http.contract import Response
 from kubern.http.tls import ServerTls, client_context
 
@@ -56,7 +56,7 @@ async def test_a_certificate_of_another_ca_is_told_to_the_handler_and_not_truste
 async def test_without_openssls_functions_a_certificate_of_another_ca_ends_the_handshake(
     start, connect, recorder, pki, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(tls_verification, "_library", lambda: None)
+    monkeypatch.setattr(openssl, "_library", lambda: None)
     (tmp_path / "other").mkdir()
     other = type(pki)(tmp_path / "other")
     server = await start(recorder, tls=ServerTls(*pki.pair("server"), pki.ca))
@@ -70,6 +70,12 @@ async def test_without_openssls_functions_a_certificate_of_another_ca_ends_the_h
     with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
         await use()
     assert not recorder.requests
+
+
+async def test_the_server_chooses_the_shorter_key(start, connect, recorder, pki):
+    server = await start(recorder, tls=ServerTls(*pki.pair("server"), pki.ca))
+    client = await connect(server, ssl=client_context(pki.ca), server_hostname="127.0.0.1")
+    assert client.writer.get_extra_info("cipher")[0] == "TLS_AES_128_GCM_SHA256"
 
 
 async def test_old_tls_is_refused(start, connect, recorder, pki):

@@ -11,7 +11,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.listing import Page, list_at, list_now
 from kubern.apiserver.options import ListOptions, list_options
 from kubern.apiserver.presenting import form_of, media_of
-from kubern.apiserver.selection import matcher
+from kubern.apiserver.selection import selection
 from kubern.apiserver.verb import Verb
 from kubern.http.contract import Answer, Response
 
@@ -19,13 +19,13 @@ from kubern.http.contract import Answer, Response
 def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
     """Answer with the list. Raises `BadRequest`, `Invalid`, `Expired`, `Timeout`."""
     options = list_options(call.info, watch=False)
-    match = matcher(call.resource, options)
+    selected = selection(call.resource, options)
     asked = options.resource_version or 0
     page = None
     if asked <= core.feed.revision:
-        page = list_now(core.storage(call.resource), core.feed.revision, call.namespace, match, options)
+        page = list_now(core.storage(call.resource), core.feed.revision, call.namespace, selected, options)
     if page is None:
-        return _later(core, call, match, options)
+        return _later(core, call, selected.match, options)
     return _answer(core, call, page)
 
 

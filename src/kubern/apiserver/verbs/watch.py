@@ -17,7 +17,7 @@ from kubern.apiserver.forms import Form, FullForm
 from kubern.apiserver.history import HistoryWatch
 from kubern.apiserver.options import ListOptions, list_options
 from kubern.apiserver.presenting import form_of, media_of
-from kubern.apiserver.selection import matcher
+from kubern.apiserver.selection import selection
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.watching import Group, Watcher, event_line
 from kubern.base.errors import StatusError
@@ -94,7 +94,7 @@ class _Streaming:
         self._form = form
         self._media = media
         self._storage = core.storage(call.resource)
-        self._match = matcher(call.resource, options, call.namespace)
+        self._match, self._wanted = selection(call.resource, options, call.namespace)
         self._watcher: Watcher | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._history: HistoryWatch | None = None
@@ -143,7 +143,7 @@ class _Streaming:
         self._end_in_time(writer)
 
     def _send_initial(self, writer: StreamWriter, revision: int) -> None:
-        entries = self._storage.cache.select(self._call.namespace)
+        entries = self._storage.cache.select(self._call.namespace, wanted=self._wanted)
         chosen = [entry for entry in entries if self._match is None or self._match(entry)]
         lines = [event_line("ADDED", self._form.encode(entry)) for entry in chosen]
         if self._options.send_initial:

@@ -1,8 +1,8 @@
-"""Lets a handshake go on when the client's certificate does not verify, so that the request can be answered with 401.
+"""Two things that OpenSSL can do and Python's `ssl` has no name for, reached through ctypes.
 
-Called by `tls.ServerTls` and by each TLS connection. OpenSSL can do it (a verify callback), Python's `ssl` has no name for it, so this
-reaches the two C functions through ctypes. What always holds: a certificate that OpenSSL did not accept is never handed on as the
-connection's certificate; where the functions cannot be reached, such a handshake fails as `ssl` has it.
+A handshake goes on when the client's certificate does not verify, so that the request can be answered with 401; and a server
+chooses the cheaper cipher of TLS 1.3. Called by `tls`. What always holds: a certificate that OpenSSL did not accept is never handed on
+as the connection's certificate; where the functions cannot be reached, handshakes go as `ssl` has them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 _OK = 0
 _VERIFY_PEER = 1
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
+_SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
 
@@ -32,12 +33,25 @@ def tolerate_unverified(context: ssl.SSLContext) -> bool:
     library = _library()
     if library is None:
         return False
-    # a context object is its head followed by the SSL_CTX pointer, in every CPython from 3.7 on
-    address = _pointer(id(context) + object.__basicsize__)
+    address = _context(context)
     if library.SSL_CTX_get_verify_mode(address) != _VERIFY_PEER:
         return False
     library.SSL_CTX_set_verify(address, _VERIFY_PEER, _GO_ON)
     return True
+
+
+def prefer_aes_128(context: ssl.SSLContext) -> bool:
+    """Let a server's context choose AES-128-GCM before AES-256-GCM in TLS 1.3, as Go's servers do; False where that is out of reach.
+
+    OpenSSL's own order has the longer key first, which costs 10 rounds of 14: a sixth of the CPU of a long list.
+    """
+    library = _library()
+    if library is None:
+        return False
+    address = _context(context)
+    if library.SSL_CTX_get_options(address) != int(context.options):
+        return False
+    return bool(library.SSL_CTX_set_ciphersuites(address, _SUITES))
 
 
 def refusal(tls: ssl.SSLObject) -> str:
@@ -47,10 +61,15 @@ def refusal(tls: ssl.SSLObject) -> str:
         return ""
     # a connection object is its head, a weak reference to the socket, then the SSL pointer
     address = _pointer(id(getattr(tls, "_sslobj")) + object.__basicsize__ + _POINTER)  # noqa: B009
-    if library.SSL_get_SSL_CTX(address) != _pointer(id(tls.context) + object.__basicsize__):
+    if library.SSL_get_SSL_CTX(address) != _context(tls.context):
         return "the certificate's verification cannot be read"
     result = library.SSL_get_verify_result(address)
     return "" if result == _OK else library.X509_verify_cert_error_string(result).decode()
+
+
+def _context(context: ssl.SSLContext) -> int | None:
+    # a context object is its head followed by the SSL_CTX pointer, in every CPython from 3.7 on
+    return _pointer(id(context) + object.__basicsize__)
 
 
 def _pointer(address: int) -> int | None:
@@ -76,6 +95,8 @@ def _library() -> Any:
 
 _FUNCTIONS: tuple[tuple[Any, ...], ...] = (
     ("SSL_CTX_get_verify_mode", ctypes.c_int, ctypes.c_void_p),
+    ("SSL_CTX_get_options", ctypes.c_uint64, ctypes.c_void_p),
+    ("SSL_CTX_set_ciphersuites", ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p),
     ("SSL_CTX_set_verify", None, ctypes.c_void_p, ctypes.c_int, _Callback),
     ("SSL_get_SSL_CTX", ctypes.c_void_p, ctypes.c_void_p),
     ("SSL_get_verify_result", ctypes.c_long, ctypes.c_void_p),
