@@ -7,6 +7,7 @@ operation; the clients run on the same machine. Upstream is v1.36.2 (kube-apiser
 from __future__ import annotations
 
 import asyncio
+import compileall
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 import psutil
 import uvloop
 
+import kubern
 from kubern.cluster.pki import Pki
 
 TOKEN = "benchmark-administrator"
@@ -123,6 +125,9 @@ def running(pki: Pki, folder: Path) -> Iterator[Server]:
         "service-account-key-file": pki.service_account_public_key, "token-auth-file": folder / "tokens.csv",
         "service-account-signing-key-file": pki.service_account_key,
     }  # fmt: skip
+    compileall.compile_dir(
+        Path(kubern.__file__).parent, quiet=1
+    )  # as an installed Kubern is, and as the launcher leaves it
     command = [sys.executable, "-m", "kubern", "apiserver", *(f"--{name}={value}" for name, value in options.items())]
     begin = time.perf_counter()
     with (folder / "log").open("w") as log:
