@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound
@@ -23,7 +24,7 @@ from kubern.cluster.host_ports import HostPorts, wanted_ports
 from kubern.cluster.namespaces import NetworkNamespace
 from kubern.cluster.pki import Pki
 from kubern.cluster.settings import Settings
-from kubern.cluster.system_objects import DNS_PORT, dns_endpoints, dns_service
+from kubern.cluster.system_objects import DNS_PORT, default_class, dns_endpoints, dns_service
 from kubern.controllers.cache import Options
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
@@ -34,10 +35,11 @@ from kubern.simulation.nodes import VirtualNodes
 
 PODS = GVR("", "v1", "pods")
 SERVICES = GVR("", "v1", "services")
+STORAGE_CLASSES = GVR("storage.k8s.io", "v1", "storageclasses")
 SLICES = GVR("discovery.k8s.io", "v1", "endpointslices")
 
-CONTROLLERS = ("*", "bootstrap-signer-controller", "token-cleaner-controller")
-"""As kubeadm has it: with those that look after bootstrap tokens."""
+CONTROLLERS = ("*", "bootstrap-signer-controller", "token-cleaner-controller", "local-volume-provisioner")
+"""As kubeadm has it, with those that look after bootstrap tokens; and the one that makes the default class's volumes."""
 
 
 class Companions:
@@ -73,6 +75,7 @@ class Companions:
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start all that the cluster's settings ask for."""
         clock, informers = self._clock, self._informers
+        await self._first_time()
         programs = {name: Hosted(self._client_as(f"system:{name}"), Introspection()) for name in PORTS}
         client, told = programs["kube-scheduler"]
         group.create_task(run_scheduler(client, clock, informers=informers, introspection=told), name="scheduler")
@@ -91,6 +94,13 @@ class Companions:
         group.create_task(self.custom_metrics.run(), name="custom metrics")
         ports = serve_component_ports(programs, self._namespace, self._pki, clock)
         group.create_task(ports, name="ports of scheduler and controllers")
+
+    async def _first_time(self) -> None:
+        """Make the default storage class, in a new cluster only: whoever deletes it later wants none."""
+        volumes = Path(self._options.local_volume_path)
+        if not await asyncio.to_thread(volumes.exists):
+            await _ensure(self._client_as("system:kube-controller-manager"), STORAGE_CLASSES, default_class())
+            await asyncio.to_thread(volumes.mkdir, 0o700)
 
     async def _start_dns(self, group: asyncio.TaskGroup, namespace: NetworkNamespace) -> None:
         client = self._client_as("system:kube-dns")
@@ -129,6 +139,6 @@ async def _ensure(client: ApiClient, gvr: GVR, obj: Obj) -> None:
     """Create an object that every cluster has, unless it is there."""
     # asked for first: a Service that is there would be refused for its address, not for its name
     try:
-        await client.get(gvr, obj["metadata"]["name"], obj["metadata"]["namespace"])
+        await client.get(gvr, obj["metadata"]["name"], obj["metadata"].get("namespace", ""))
     except NotFound:
         await client.create(gvr, obj)

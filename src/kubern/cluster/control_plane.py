@@ -100,6 +100,7 @@ def _controllers_options(machine: Machine) -> Options:
     return Options(
         cluster_cidr=machine.settings.pod_cidr,
         root_ca=certificate,
+        local_volume_path=str(machine.layout.volumes),
         service_account_key=machine.pki.service_account_key.read_text(),
         authorities=dict.fromkeys(SIGNERS, authority),
     )

@@ -69,6 +69,11 @@ class Layout:
         return self.root / "images"
 
     @property
+    def volumes(self) -> Path:
+        """What the default storage class keeps: a directory a volume."""
+        return self.root / "volumes"
+
+    @property
     def nodes(self) -> Path:
         """A directory a node."""
         return self.root / "nodes"

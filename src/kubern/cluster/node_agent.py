@@ -48,7 +48,7 @@ async def run_node_agent(state: Path, name: str) -> None:
         async with asyncio.TaskGroup() as group:
             logs = [node.paths.logs / f"{program}.log" for program in ("agent", "containerd", "init")]
             group.create_task(keep_bounded(clock, logs), name="logs")
-            settings, endpoint = kubelet_settings(cluster, node), f"unix://{CONTAINERD_SOCKET}"
+            settings, endpoint = kubelet_settings(layout, cluster, node), f"unix://{CONTAINERD_SOCKET}"
             group.create_task(run_kubelet(clients[0], clock, settings, endpoint, listen), name="kubelet")
             group.create_task(run_served_proxy(clients[1], clock, name, cluster.pod_cidr, ProxyListen()), name="proxy")
     finally:
@@ -56,11 +56,12 @@ async def run_node_agent(state: Path, name: str) -> None:
             await client.close()
 
 
-def kubelet_settings(cluster: ClusterSettings, node: Node) -> Settings:
+def kubelet_settings(layout: Layout, cluster: ClusterSettings, node: Node) -> Settings:
     """Return what a node's kubelet is started with: all its files below the node's own directory."""
     return Settings(
         node_name=node.name,
         root_dir=node.paths.kubelet,
+        local_volume_path=layout.volumes,
         pod_logs_dir=node.paths.logs / "pods",
         node_ips=(node.address.address,),
         cluster_dns=(dns_address(cluster.service_cidr),),

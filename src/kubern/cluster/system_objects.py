@@ -1,4 +1,4 @@
-"""The objects that every cluster has besides what the apiserver makes itself: the DNS Service and its address."""
+"""The objects that every cluster has besides what the apiserver makes itself: the DNS Service and its address, the default class."""
 
 from __future__ import annotations
 
@@ -54,4 +54,17 @@ def dns_endpoints(address: str) -> Obj:
             {"name": "dns", "port": DNS_PORT, "protocol": "UDP"},
             {"name": "dns-tcp", "port": DNS_PORT, "protocol": "TCP"},
         ],
+    }
+
+
+def default_class() -> Obj:
+    """Return the StorageClass for claims that name none: a directory of the node that their first pod comes to."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "kubern.io/local",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": True,
     }

@@ -22,7 +22,8 @@ class Told(NamedTuple):
 
 
 class Create(NamedTuple):
-    """Create an object; with `name` and `subresource`, post to that instead. `exists_ok`: one that is there already will do."""
+    """Create an object; with `name` and `subresource`, post to that instead. `exists_ok`: one that is there already will do;
+    `missing_ok`: so will nothing to post to."""
 
     gvr: GVR
     obj: Obj
@@ -31,6 +32,7 @@ class Create(NamedTuple):
     exists_ok: bool = False
     name: str = ""
     subresource: str = ""
+    missing_ok: bool = False
 
 
 class Delete(NamedTuple):

@@ -30,6 +30,8 @@ class Options(NamedTuple):
     legacy_token_clean_up_period: float = 365 * 24 * 3600.0
     authorities: Mapping[str, Authority] = {}
     """By the name of the signer of certificates that they are for; requests for other signers are left alone."""
+    local_volume_path: str = "/var/lib/kubern/volumes"
+    """The directory on every node below which `kubern.io/local` keeps volumes."""
     autoscaling: Settings = Settings()
     """The --horizontal-pod-autoscaler-* flags."""
 

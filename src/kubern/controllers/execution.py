@@ -92,6 +92,10 @@ class Executor:
             if action.exists_ok:
                 return None
             raise
+        except NotFound:
+            if action.missing_ok:
+                return None
+            raise
 
     async def _delete(self, key: Key, action: Delete, now: float) -> str:
         try:

@@ -27,6 +27,7 @@ from kubern.kubelet.eviction import Shortage, used_by_pod, victim
 from kubern.kubelet.heartbeat import Heartbeat
 from kubern.kubelet.hooks import Handlers
 from kubern.kubelet.images import Images
+from kubern.kubelet.local_volumes import LocalVolumes
 from kubern.kubelet.logrotation import LogRotation
 from kubern.kubelet.machine import Machine, measure
 from kubern.kubelet.node_object import allocatable, labels
@@ -127,7 +128,9 @@ class Kubelet:
             handlers=handlers,
             starter=starter,
             ender=ender,
-            volumes=VolumeSet(settings.root_dir, objects, self._mounter, clock),
+            volumes=VolumeSet(
+                settings.root_dir, objects, self._mounter, clock, LocalVolumes(settings.local_volume_path)
+            ),
             cgroups=self._cgroups,
             host=Host(settings.node_name, settings.node_ips, allocatable(self._machine, settings)),
             scheme="containerd",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from kubern.base.clock import Clock, rfc3339_micro
@@ -10,6 +11,7 @@ from kubern.base.json import Obj
 from kubern.base.metrics import Family, expose, process_families, single
 from kubern.http.relay import Streams
 from kubern.kubelet.configs import log_path
+from kubern.kubelet.local_volumes import LocalVolumes
 from kubern.kubelet.machine import Machine, measure
 from kubern.kubelet.observed import restart_count
 from kubern.kubelet.podspec import CONTAINER_LABEL, NAME_LABEL, NAMESPACE_LABEL, UID_LABEL, find
@@ -76,6 +78,9 @@ class ServedNode:
             entry = {"name": labels.get(CONTAINER_LABEL, container.name), "image": container.image, "resources": {}}
             pod["spec"]["containers"].append(entry)
         return list(found.values())
+
+    async def remove_local_volume(self, name: str) -> None:
+        await asyncio.to_thread(LocalVolumes(self._settings.local_volume_path).remove, name)
 
     def container_log(self, pod: Obj, container: str, previous: bool) -> ContainerLog:
         meta = pod["metadata"]

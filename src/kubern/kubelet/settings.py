@@ -15,6 +15,8 @@ class Settings:
 
     node_name: str
     root_dir: Path = Path("/var/lib/kubelet")
+    local_volume_path: Path | None = None
+    """Below it the kubelet makes and deletes the directories of volumes that the local provisioner made; None: of none."""
     pod_logs_dir: Path = Path("/var/log/pods")
     node_ips: tuple[str, ...] = ()
     cluster_dns: tuple[str, ...] = ()

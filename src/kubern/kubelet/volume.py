@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.kubelet.downward import Host
+from kubern.kubelet.local_volumes import NONE, LocalVolumes
 
 
 class VolumeError(Exception):
@@ -63,6 +64,7 @@ class Place:
     mounter: Mounter
     host: Host
     clock: Clock
+    local: LocalVolumes = NONE
 
     @property
     def namespace(self) -> str:

@@ -15,6 +15,7 @@ from kubern.base.json import Obj
 from kubern.base.scan import scan
 from kubern.kubelet import volumes
 from kubern.kubelet.downward import Host
+from kubern.kubelet.local_volumes import NONE, LocalVolumes
 from kubern.kubelet.podspec import uid
 from kubern.kubelet.volume import Mounter, ObjectSource, Place, Volume, VolumeError
 
@@ -35,11 +36,14 @@ class Mounted:
 class VolumeSet:
     """Makes the volumes of pods below `<root>/pods/<uid>/volumes`."""
 
-    def __init__(self, root: Path, objects: ObjectSource, mounter: Mounter, clock: Clock) -> None:
+    def __init__(
+        self, root: Path, objects: ObjectSource, mounter: Mounter, clock: Clock, local: LocalVolumes = NONE
+    ) -> None:
         self._root = root
         self._objects = objects
         self._mounter = mounter
         self._clock = clock
+        self._local = local
         self._types = volume_types()
 
     async def prepare(self, pod: Obj, host: Host) -> dict[str, Mounted]:
@@ -62,7 +66,7 @@ class VolumeSet:
     async def _one(self, pod: Obj, entry: Obj, host: Host) -> Mounted:
         kind = self._type(entry)
         folder = self._root / "pods" / uid(pod) / "volumes" / f"kubernetes.io~{kind.plugin}" / entry["name"]
-        place = Place(pod, entry, folder, self._objects, self._mounter, host, self._clock)
+        place = Place(pod, entry, folder, self._objects, self._mounter, host, self._clock, self._local)
         try:
             return Mounted(await kind.prepare(place), kind.readonly)
         except (VolumeError, StatusError, OSError) as error:

@@ -265,6 +265,17 @@ def test_volume_without_its_claim(held: Obj, phase: str, told: list[str]) -> Non
     assert look(world, held).actions == ()
 
 
+def test_a_volume_that_is_being_deleted_is_released_by_its_claims_end_and_no_more() -> None:
+    world = World()
+    ending = volume(phase="Bound", claimRef=GONE, persistentVolumeReclaimPolicy="Delete")
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    held = world.put(VOLUMES, ending)
+    assert events(look(world, held)) == []
+    assert world.get(VOLUMES, "v", "")["status"]["phase"] == "Released"
+    del ending["spec"]["claimRef"]
+    assert look(world, world.put(VOLUMES, ending)).actions == ()
+
+
 @pytest.mark.parametrize("ours", [True, False], ids=["bound by the controller", "reserved by a user"])
 def test_volume_whose_claim_took_another_is_freed(ours: bool) -> None:
     world = World()

@@ -75,6 +75,9 @@ def run(
     horizontal_pod_autoscaler_initial_readiness_delay: Annotated[
         str, Option(help="Changes of readiness this soon after a pod's start are its first readiness.")
     ] = "30s",
+    local_volume_path: Annotated[
+        Path, Option(help="Where local-volume-provisioner, if it is named, keeps volumes on each node.")
+    ] = Path("/var/lib/kubern/volumes"),
     leader_elect: Annotated[bool, Option(help="Work only while holding the Lease kube-controller-manager.")] = True,
     v: Annotated[int, Option("-v", "--v", help="Log level: 2 and more says what is done, 4 and more everything.")] = 2,
 ) -> None:
@@ -127,6 +130,7 @@ def run(
         service_account_key=service_account_key,
         legacy_token_clean_up_period=legacy_period,
         autoscaling=autoscaling,
+        local_volume_path=str(local_volume_path),
     )
     names = tuple(filter(None, controllers.split(",")))
 

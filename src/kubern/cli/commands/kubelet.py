@@ -20,6 +20,10 @@ def run(
         str, Option(help="The CRI runtime's socket.")
     ] = "unix:///run/containerd/containerd.sock",
     root_dir: Annotated[Path, Option(help="Where pods' volumes and files lie.")] = Path("/var/lib/kubelet"),
+    local_volume_path: Annotated[
+        Path | None,
+        Option(help="Where volumes of the provisioner kubern.io/local may lie; without it none are made here."),
+    ] = None,
     pod_logs_dir: Annotated[Path, Option(help="Where containers' logs lie.")] = Path("/var/log/pods"),
     cluster_dns: Annotated[str, Option(help="The cluster DNS servers' addresses, comma-separated.")] = "",
     cluster_domain: Annotated[str, Option(help="The cluster's DNS domain.")] = "cluster.local",
@@ -51,6 +55,7 @@ def run(
     settings = Settings(
         node_name=(hostname_override or socket.gethostname()).lower(),
         root_dir=root_dir.absolute(),
+        local_volume_path=local_volume_path.absolute() if local_volume_path else None,
         pod_logs_dir=pod_logs_dir.absolute(),
         node_ips=_words(node_ip),
         cluster_dns=_words(cluster_dns),

@@ -59,7 +59,7 @@ def observe(key: Key, cache: Cache) -> Claim | Volume | None:
         volumes = {each["metadata"]["name"]: each for each in cache.list(VOLUMES)}
         return Claim(claim, volumes, {each["metadata"]["name"]: each for each in cache.list(STORAGE_CLASSES)})
     volume = cache.get(VOLUMES, "", name)
-    if volume is None or volume["metadata"].get("deletionTimestamp"):
+    if volume is None:
         return None
     ref = volume["spec"].get("claimRef") or {}
     return Volume(volume, cache.get(CLAIMS, ref["namespace"], ref["name"]) if ref.get("name") else None)

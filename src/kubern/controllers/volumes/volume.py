@@ -25,10 +25,13 @@ def decide_volume(seen: Volume) -> Plan:
     """Decide on one volume."""
     volume, claim = seen
     ref = volume["spec"].get("claimRef")
+    ending = bool(volume["metadata"].get("deletionTimestamp"))
     if not ref or not ref.get("uid"):
-        return Plan(tuple(phase(True, volume, "Available")))
+        return Plan() if ending else Plan(tuple(phase(True, volume, "Available")))
     if claim is None or claim["metadata"]["uid"] != ref["uid"]:
-        return Plan(tuple(_released(volume)))
+        return Plan(tuple(phase(True, volume, "Released") if ending else _released(volume)))
+    if ending:
+        return Plan()
     name = claim["spec"].get("volumeName")
     if not name:
         return Plan()  # the claim is still to be told: its own key does that

@@ -62,6 +62,9 @@ class KubeletApi:
                 return await self._stream(request, first, rest)
             if first == "run":
                 return await self._run(request, rest)
+            if first == "removeLocalVolume" and request.method == "POST" and len(rest) == 1:
+                await self._node.remove_local_volume(rest[0])
+                return Response(200, _JSON, b'{"kind":"Status","apiVersion":"v1","status":"Success"}')
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowed("Method Not Allowed")
             return await self._get(request, first, rest)

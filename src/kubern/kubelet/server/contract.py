@@ -73,6 +73,11 @@ class Node(Protocol):
         """Run a command to its end."""
         ...
 
+    async def remove_local_volume(self, name: str) -> None:
+        """Delete the directory of a local volume, if there is one. Raises `NotFound` where no such volumes are kept, `BadRequest` for a
+        name that is not one's."""
+        ...
+
     async def stats_summary(self) -> Obj:
         """Return the `stats/v1alpha1` Summary."""
         ...

@@ -14,11 +14,13 @@ from kubern.kubelet.volumes.hostpath import check
 async def prepare(place: Place) -> Path:
     """Return the path of the claim's volume. Raises `VolumeError` for a claim that is missing, unbound, or bound elsewhere."""
     name = place.volume["persistentVolumeClaim"]["claimName"]
-    spec = (await _bound_volume(place, name))["spec"]
+    volume = await _bound_volume(place, name)
+    spec = volume["spec"]
     if spec.get("hostPath"):
         return await asyncio.to_thread(check, spec["hostPath"])
     if spec.get("local"):
         path = Path(spec["local"]["path"])
+        await asyncio.to_thread(place.local.ensure, volume)
         if not await asyncio.to_thread(path.exists):
             raise VolumeError(f'path "{path}" does not exist')
         await asyncio.to_thread(share_with_group, path, place.group)
