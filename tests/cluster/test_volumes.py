@@ -69,3 +69,25 @@ def test_a_database_finds_its_data_again_and_a_deleted_claim_takes_it_away(clust
     cluster.kubectl("delete", "pvc", "data-db-0", "-n", namespace)
     eventually(lambda: not cluster.kubectl("get", "pv", volume["metadata"]["name"], "--ignore-not-found"))
     assert not folder.exists()
+
+
+def test_a_claim_that_a_pod_brings_along_goes_with_it(cluster, namespace):
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    container = {
+        "name": "c",
+        "image": BUSYBOX,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-c", "touch /scratch/here; trap exit TERM; while :; do sleep 0.1; done"],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+    }
+    volumes = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}]
+    spec = {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 1}
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace}, "spec": spec})
+    eventually(lambda: running(cluster, namespace))
+    name = cluster.get("pvc", "p-scratch", "-n", namespace)["spec"]["volumeName"]
+    folder = cluster.state / "volumes" / name
+    eventually(lambda: (folder / "here").exists())
+    cluster.kubectl("delete", "pod", "p", "-n", namespace)
+    eventually(lambda: not cluster.kubectl("get", "pvc", "p-scratch", "-n", namespace, "--ignore-not-found"))
+    eventually(lambda: not cluster.kubectl("get", "pv", name, "--ignore-not-found"))
+    assert not folder.exists()

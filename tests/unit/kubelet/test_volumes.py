@@ -85,6 +85,25 @@ def test_every_volume_type_has_a_file_of_its_own() -> None:
     assert len({each.plugin for each in found.values()}) == len(found)
 
 
+def bound(world: World, path: Path, owner: str) -> None:
+    """Put a claim `p-v` there that is bound to a local volume, brought along by the pod `owner`."""
+    owners = [{"kind": "Pod", "uid": owner, "controller": True}]
+    claim = {"metadata": {"ownerReferences": owners}, "spec": {"volumeName": "pv"}, "status": {"phase": "Bound"}}
+    world.objects.there["persistentvolumeclaim", f"{pod()['metadata']['name']}-v"] = claim
+    world.objects.there["persistentvolume", "pv"] = {"metadata": {"name": "pv"}, "spec": {"local": {"path": str(path)}}}
+
+
+async def test_a_claim_that_the_pod_brought_along_is_mounted(world: World, tmp_path: Path) -> None:
+    bound(world, tmp_path, pod()["metadata"]["uid"])
+    assert await world.prepare({"ephemeral": {"volumeClaimTemplate": {}}}) == tmp_path
+
+
+async def test_a_claim_that_another_brought_along_is_not(world: World, tmp_path: Path) -> None:
+    bound(world, tmp_path, "another")
+    with pytest.raises(VolumeError, match=r"was not created for pod .* \(pod is not owner\)"):
+        await world.prepare({"ephemeral": {"volumeClaimTemplate": {}}})
+
+
 async def test_config_map_files_and_their_change(world: World) -> None:
     world.objects.there["configmap", "cm"] = {"data": {"a": "1"}, "binaryData": {"b": base64.b64encode(b"2").decode()}}
     source = {"configMap": {"name": "cm", "defaultMode": 0o400}}

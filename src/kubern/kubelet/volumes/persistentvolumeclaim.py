@@ -14,7 +14,12 @@ from kubern.kubelet.volumes.hostpath import check
 async def prepare(place: Place) -> Path:
     """Return the path of the claim's volume. Raises `VolumeError` for a claim that is missing, unbound, or bound elsewhere."""
     name = place.volume["persistentVolumeClaim"]["claimName"]
-    volume = await _bound_volume(place, name)
+    return await mount(place, name, await place.objects.get("persistentvolumeclaim", place.namespace, name))
+
+
+async def mount(place: Place, name: str, claim: Obj | None) -> Path:
+    """Return the path of the volume of the claim `name`, if there is one. Raises `VolumeError`."""
+    volume = await _bound_volume(place, name, claim)
     spec = volume["spec"]
     if spec.get("hostPath"):
         return await asyncio.to_thread(check, spec["hostPath"])
@@ -28,8 +33,7 @@ async def prepare(place: Place) -> Path:
     raise VolumeError(f"no volume plugin matched persistent volume of claim {name}")
 
 
-async def _bound_volume(place: Place, name: str) -> Obj:
-    claim = await place.objects.get("persistentvolumeclaim", place.namespace, name)
+async def _bound_volume(place: Place, name: str, claim: Obj | None) -> Obj:
     if claim is None:
         raise VolumeError(f'error getting PVC {place.namespace}/{name}: persistentvolumeclaims "{name}" not found')
     bound = (claim.get("status") or {}).get("phase") == "Bound" and claim["spec"].get("volumeName")
