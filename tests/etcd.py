@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 LIMIT = 30.0
 
@@ -38,12 +42,35 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+class Certificates(NamedTuple):
+    """Files of an etcd that asks its clients for certificates: the CA of both sides, and a certificate and key for each of them."""
+
+    ca: Path
+    server: tuple[Path, Path]
+    client: tuple[Path, Path]
+
+    @property
+    def member_flags(self) -> list[str]:
+        """What a member is started with."""
+        certificate, key = self.server
+        files = f"--cert-file={certificate} --key-file={key} --trusted-ca-file={self.ca}"
+        return [*files.split(), "--client-cert-auth"]
+
+    @property
+    def client_flags(self) -> list[str]:
+        """What the apiserver and `kubern store` are started with."""
+        certificate, key = self.client
+        return [f"--etcd-cafile={self.ca}", f"--etcd-certfile={certificate}", f"--etcd-keyfile={key}"]
+
+
 class Member:
     """One member; `start` it, `kill` it, start it again on the same data and ports."""
 
-    def __init__(self, directory: Path, name: str, client: int, peer: int) -> None:
-        self.name, self.url, self.peer = name, f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
-        self._directory = directory
+    def __init__(self, directory: Path, name: str, client: int, peer: int, tls: Certificates | None = None) -> None:
+        self.name, self.url, self.peer = name, f"http{'s' * bool(tls)}://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+        self._directory, self._tls = directory, tls
+        self.flags: list[str] = tls.member_flags if tls else []
+        """Further flags; a change holds from the next start on."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster: str) -> None:
@@ -52,6 +79,7 @@ class Member:
             binary(), f"--name={self.name}", f"--data-dir={self._directory / self.name}", f"--listen-client-urls={self.url}",
             f"--advertise-client-urls={self.url}", f"--listen-peer-urls={self.peer}", f"--initial-advertise-peer-urls={self.peer}",
             f"--initial-cluster={cluster}", "--heartbeat-interval=50", "--election-timeout=500",
+            *self.flags,
         ]  # fmt: skip
         with (self._directory / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -63,26 +91,42 @@ class Member:
             self.process.wait()
             self.process = None
 
+    def freeze(self) -> None:
+        """Cut the member off from everybody: its connections stay open, and nothing comes from it. `thaw` it before the end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on as if nothing had happened."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def healthy(self) -> bool:
         """Whether the member has a leader and answers."""
+        context = None
+        if self._tls is not None:
+            context = ssl.create_default_context(cafile=str(self._tls.ca))
+            context.load_cert_chain(*self._tls.client)
         try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2, context=context) as answer:
                 return b'"true"' in answer.read()
         except (OSError, urllib.error.URLError):
             return False
 
 
 class Etcd:
-    """A cluster of `count` members."""
+    """A cluster of `count` members, whose clients need certificates if there are some, with further `flags`."""
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, tls: Certificates | None = None, flags: Sequence[str] = ()) -> None:
         # in memory where that is possible: a killed process loses nothing there either, and nothing waits for a disk
         memory = Path("/dev/shm")
         self._directory = directory = Path(
             tempfile.mkdtemp(prefix="kubern-etcd-", dir=memory if memory.is_dir() else None)
         )
         ports = free_ports(2 * count)
-        self.members = [Member(directory, f"m{n}", ports[2 * n], ports[2 * n + 1]) for n in range(count)]
+        self.members = [Member(directory, f"m{n}", ports[2 * n], ports[2 * n + 1], tls) for n in range(count)]
+        for member in self.members:
+            member.flags += flags
         self._cluster = ",".join(f"{member.name}={member.peer}" for member in self.members)
 
     @property

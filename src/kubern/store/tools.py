@@ -17,7 +17,7 @@ from kubern.store import files
 from kubern.store.contract import KeyValue, Store, StoreError, prefix_end
 from kubern.store.embedded import EmbeddedStore
 from kubern.store.etcd import rpc_pb2 as rpc
-from kubern.store.etcd.members import Tls
+from kubern.store.etcd.tls import Tls
 from kubern.store.etcd.store import EtcdStore
 
 ROOT = b"/registry/"

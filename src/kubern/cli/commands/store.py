@@ -42,7 +42,7 @@ def run(
 ) -> None:
     """Save, restore, move, shrink and check a store (embedded or etcd); of an embedded one the server must be stopped for all but
     snapshot and check. Nothing is ever written over."""
-    from kubern.store.etcd.members import Tls
+    from kubern.store.etcd.tls import Tls
     from kubern.store.tools import Place
 
     def place(directory: Path | None, servers: str) -> Place:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -18,6 +17,7 @@ import grpc.aio
 from kubern.base.clock import Clock
 from kubern.store.contract import StoreUnavailable
 from kubern.store.etcd import rpc_pb2 as rpc
+from kubern.store.etcd.tls import Tls, distrust
 
 CALL_SECONDS = 5.0
 """How long one member may take for an answer."""
@@ -41,14 +41,6 @@ _OPTIONS = [
 ]  # fmt: skip
 
 Lost = grpc.aio.AioRpcError
-
-
-class Tls(NamedTuple):
-    """Files for connections over TLS: the CA of the members, and our certificate with its key."""
-
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
 
 
 def is_lost(error: Any) -> bool:
@@ -77,6 +69,7 @@ class Members:
     async def read(self, method: str, request: Any, seconds: float = SECONDS) -> Any:
         """Put a question that changes nothing to the members in turn until one answers. Raises `StoreUnavailable`, and what one refuses."""
         deadline = self.clock.monotonic() + seconds
+        strangers = 0
         while True:
             at = self._preferred
             try:
@@ -85,6 +78,10 @@ class Members:
                 if not is_lost(error):
                     raise
                 self.leave(at)
+                reason = distrust(error.details() or "")
+                strangers = strangers + 1 if reason else 0
+                if strangers >= len(self._channels):  # waiting mends no certificate
+                    raise StoreUnavailable(reason) from error
                 if self.clock.monotonic() > deadline:
                     raise StoreUnavailable(f"no etcd member answers: {error.details()}") from error
             await self.clock.sleep(_PAUSE)
@@ -174,5 +171,4 @@ def _channel(endpoint: str, tls: Tls) -> Any:
     target = f"unix:{address}" if scheme == "unix" else address.rstrip("/")
     if scheme != "https":
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
-    read = [file.read_bytes() if file else None for file in (tls.ca, tls.key, tls.certificate)]
-    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*read), options=_OPTIONS)
+    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*tls.read()), options=_OPTIONS)

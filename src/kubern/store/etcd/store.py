@@ -23,7 +23,8 @@ from kubern.store.contract import (
     prefix_end,
 )  # fmt: skip
 from kubern.store.etcd import rpc_pb2 as rpc
-from kubern.store.etcd.members import SECONDS, Lost, Members, Tls, is_lost
+from kubern.store.etcd.members import SECONDS, Lost, Members, is_lost
+from kubern.store.etcd.tls import Tls
 from kubern.store.etcd.watch import EtcdWatch, Span
 
 COMPACT_EVERY = 300.0
