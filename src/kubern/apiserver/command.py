@@ -76,8 +76,8 @@ async def _main(config: Config, listen: Listen) -> None:
 async def open_store(directory: Path | None, etcd: EtcdSettings | None, clock: Clock) -> Store:
     """Open the embedded store in `directory`, or etcd. Raises `StoreError`, `ValueError`, `OSError`."""
     if etcd is not None and etcd.servers:
-        from kubern.store.etcd.tls import Tls  # gRPC is loaded by those who use it
         from kubern.store.etcd.store import EtcdStore
+        from kubern.store.etcd.tls import Tls  # gRPC is loaded by those who use it
 
         prefix = etcd.prefix.strip("/")
         below = b"" if prefix == "registry" else f"/{prefix}".encode()

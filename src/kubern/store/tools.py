@@ -17,8 +17,8 @@ from kubern.store import files
 from kubern.store.contract import KeyValue, Store, StoreError, prefix_end
 from kubern.store.embedded import EmbeddedStore
 from kubern.store.etcd import rpc_pb2 as rpc
-from kubern.store.etcd.tls import Tls
 from kubern.store.etcd.store import EtcdStore
+from kubern.store.etcd.tls import Tls
 
 ROOT = b"/registry/"
 EVENT_SECONDS = 3600
