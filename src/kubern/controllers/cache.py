@@ -11,6 +11,7 @@ from kubern.client.informer import IndexKeys, Informer, Key
 from kubern.controllers.autoscaling.model import Settings
 from kubern.controllers.certificates.authority import Authority
 from kubern.controllers.owners import controller_of
+from kubern.controllers.zones import EvictionRates
 
 Objects = list[Obj]
 
@@ -18,7 +19,11 @@ Objects = list[Obj]
 class Options(NamedTuple):
     """What an operator may set. Durations are seconds; names are those of upstream's flags where they exist."""
 
-    node_monitor_grace_period: float = 40.0
+    node_monitor_grace_period: float = 50.0
+    node_startup_grace_period: float = 60.0
+    """The same for a node whose kubelet has not reported yet."""
+    eviction_rates: EvictionRates = EvictionRates()
+    """--node-eviction-rate and what it depends on."""
     terminated_pod_gc_threshold: int = 12500
     cluster_cidr: str = "10.244.0.0/16"
     node_cidr_mask_size: int = 24

@@ -32,6 +32,13 @@ def shown(options: Options, names: Collection[str] | None) -> Obj:
         },
         "LegacySATokenCleaner": {"CleanUpPeriod": go_duration(options.legacy_token_clean_up_period)},
         "NodeIPAMController": {"NodeCIDRMaskSize": options.node_cidr_mask_size},
-        "NodeLifecycleController": {"NodeMonitorGracePeriod": go_duration(options.node_monitor_grace_period)},
+        "NodeLifecycleController": {
+            "NodeMonitorGracePeriod": go_duration(options.node_monitor_grace_period),
+            "NodeStartupGracePeriod": go_duration(options.node_startup_grace_period),
+            "NodeEvictionRate": options.eviction_rates.node_eviction_rate,
+            "SecondaryNodeEvictionRate": options.eviction_rates.secondary_node_eviction_rate,
+            "LargeClusterSizeThreshold": options.eviction_rates.large_cluster_size_threshold,
+            "UnhealthyZoneThreshold": options.eviction_rates.unhealthy_zone_threshold,
+        },
         "PodGCController": {"TerminatedPodGCThreshold": options.terminated_pod_gc_threshold},
     }

@@ -69,6 +69,8 @@ class Reconciler:
     recall: Callable[[Any, Any, datetime], tuple[Any, Any]] | None = None
     """(observed, memory, now) → (observed with what it needs of the memory, new memory); the loop keeps one memory a key, None at
     first, until there is nothing to do for the key."""
+    new_recall: Callable[[], Callable[[Any, Any, datetime], tuple[Any, Any]]] | None = None
+    """Makes the `recall` of one run, where it also remembers something about all keys together."""
     count: Callable[[Any, Plan | None], Iterable[Increment]] | None = None
     """(observed, the plan that was carried out, None for one that could not be) → what that adds to metrics."""
 

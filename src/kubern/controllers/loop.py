@@ -36,6 +36,7 @@ class Loop:
         self._context = context
         self._queue: WorkQueue[Key] = WorkQueue(context.clock, counts=context.counts(name))
         self._memories: dict[Key, Any] = {}
+        self._recall = reconciler.new_recall() if reconciler.new_recall else reconciler.recall
         self._expectations = Expectations(context.cache)
         self._recorder = EventRecorder(context.client, reconciler.component, context.clock)
         self._executor = Executor(context.client, context.clock, self._recorder, self._expectations)
@@ -102,8 +103,8 @@ class Loop:
             self._memories.pop(key, None)
             return
         now = self._context.clock.now()
-        if reconciler.recall is not None:
-            observed, self._memories[key] = reconciler.recall(observed, self._memories.get(key), now)
+        if self._recall is not None:
+            observed, self._memories[key] = self._recall(observed, self._memories.get(key), now)
         plan = reconciler.decide(observed, now)
         try:
             await self._executor.carry_out(key, plan.actions, base)

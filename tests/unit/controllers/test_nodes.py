@@ -47,7 +47,8 @@ def silent_world() -> World:
         world.put(NODES, node(name))
         lease(world, name)
     world.put(PODS, pod("web"))
-    world.settle(LIFE, ("", "n1"))
+    for name in ("n2", "n1"):
+        world.settle(LIFE, ("", name))
     return world
 
 
@@ -58,12 +59,12 @@ def test_a_node_is_ready_as_long_as_its_lease_is_renewed() -> None:
         lease(world, "n1")
         world.settle(LIFE, ("", "n1"))
     assert is_ready(world.get(NODES, "n1", ""))
-    assert world.plan(LIFE, ("", "n1")).requeue_after == 40.5
+    assert world.plan(LIFE, ("", "n1")).requeue_after == 50.5
 
 
 def test_a_silent_node_becomes_unknown_and_unreachable() -> None:
     world = silent_world()
-    world.pass_time(40)
+    world.pass_time(50)
     assert not world.step(LIFE, ("", "n1"))
     world.pass_time(1)
     world.settle(LIFE, ("", "n1"))
@@ -83,7 +84,7 @@ def test_a_silent_node_becomes_unknown_and_unreachable() -> None:
 def test_a_node_that_reports_again_loses_its_taints() -> None:
     world = silent_world()
     world.change(NODES, "n1", lambda obj: obj["spec"].update(taints=[{"key": "mine", "effect": "NoExecute"}]), "")
-    world.pass_time(41)
+    world.pass_time(51)
     world.settle(LIFE, ("", "n1"))
     world.put(NODES, {**world.get(NODES, "n1", ""), "status": node("n1")["status"]})
     lease(world, "n1")

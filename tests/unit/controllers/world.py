@@ -32,6 +32,7 @@ class World:
         self._informers: dict[GVR, Informer] = {}
         self._numbers = itertools.count(1)
         self._memories: dict[tuple[str, Key], Any] = {}
+        self._recalls: dict[str, Any] = {}
         self.cache = Cache(self.informer, options)
 
     def informer(self, gvr: GVR) -> Informer:
@@ -81,9 +82,12 @@ class World:
         observed = reconciler.observe(key, self.cache)
         if observed is None:
             return Plan()
-        if reconciler.recall is not None:
+        recall = reconciler.recall
+        if reconciler.new_recall is not None:
+            recall = self._recalls.setdefault(reconciler.component, reconciler.new_recall())
+        if recall is not None:
             memory = (reconciler.component, key)
-            observed, self._memories[memory] = reconciler.recall(observed, self._memories.get(memory), self.now)
+            observed, self._memories[memory] = recall(observed, self._memories.get(memory), self.now)
         before = {gvr: orjson.dumps(i.list()) for gvr, i in self._informers.items()}
         plan = reconciler.decide(observed, self.now)
         assert before == {gvr: orjson.dumps(i.list()) for gvr, i in self._informers.items()}

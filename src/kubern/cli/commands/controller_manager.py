@@ -29,8 +29,21 @@ def run(
     allocate_node_cidrs: Annotated[bool, Option(help="Give every node a part of the cluster's range.")] = True,
     node_cidr_mask_size: Annotated[int, Option(help="Prefix length of a node's part.")] = 24,
     node_monitor_grace_period: Annotated[
-        int, Option(help="Seconds that a node may be silent before it counts as not ready.")
-    ] = 40,
+        str, Option(help="How long a node may be silent before it counts as not ready.")
+    ] = "50s",
+    node_startup_grace_period: Annotated[
+        str, Option(help="The same for a node whose kubelet has not reported yet.")
+    ] = "1m0s",
+    node_eviction_rate: Annotated[
+        float, Option(help="How many nodes of a healthy zone lose their pods a second when they are silent.")
+    ] = 0.1,
+    secondary_node_eviction_rate: Annotated[
+        float, Option(help="How many of a large zone that is unhealthy; of a smaller one none do.")
+    ] = 0.01,
+    large_cluster_size_threshold: Annotated[int, Option(help="With more nodes than this a zone is large.")] = 50,
+    unhealthy_zone_threshold: Annotated[
+        float, Option(help="From this share of its nodes on, three at least, that are not ready a zone is unhealthy.")
+    ] = 0.55,
     terminated_pod_gc_threshold: Annotated[int, Option(help="How many ended pods are kept; 0 keeps all.")] = 12500,
     service_account_private_key_file: Annotated[
         Path | None,
@@ -93,6 +106,7 @@ def run(
     from kubern.controllers.certificates.files import read_authorities
     from kubern.controllers.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
     from kubern.controllers.runner import LEASE, run_controllers, run_elected
+    from kubern.controllers.zones import EvictionRates
 
     with failures_said():
         authorities = read_authorities(
@@ -116,11 +130,18 @@ def run(
             float(parse_duration(horizontal_pod_autoscaler_cpu_initialization_period)),
             float(parse_duration(horizontal_pod_autoscaler_initial_readiness_delay)),
         )
+        grace = float(parse_duration(node_monitor_grace_period))
+        startup_grace = float(parse_duration(node_startup_grace_period))
+        rates = EvictionRates(
+            node_eviction_rate, secondary_node_eviction_rate, large_cluster_size_threshold, unhealthy_zone_threshold
+        )
         legacy_period = parse_duration(legacy_service_account_token_clean_up_period)
         key_file = service_account_private_key_file
         service_account_key = key_file.read_text() if key_file else ""
     options = Options(
-        node_monitor_grace_period=float(node_monitor_grace_period),
+        node_monitor_grace_period=grace,
+        node_startup_grace_period=startup_grace,
+        eviction_rates=rates,
         terminated_pod_gc_threshold=terminated_pod_gc_threshold,
         cluster_cidr=cluster_cidr,
         node_cidr_mask_size=node_cidr_mask_size,

@@ -1,18 +1,19 @@
 """Node life cycle: a node that stops reporting becomes Unknown, and conditions become taints.
 
-The grace period counts from when a heartbeat was seen here to change, not from the node's own clock. Source: the documentation "Node
-Status" and "Taint based evictions", and upstream's reasons and messages.
+The grace period counts from when a heartbeat was seen here to change, not from the node's own clock. Every silent node is closed to
+new pods at once; it loses those that it has when its zone's turn comes (`zones`). Source: the documentation "Node Status" and
+"Taint based evictions", and upstream's reasons and messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from kubern.base.clock import rfc3339
 from kubern.base.json import Obj
-from kubern.client.informer import Key, key_of
+from kubern.client.informer import Key
 from kubern.controllers.actions import STRATEGIC, Action, Event, Patch, Plan
 from kubern.controllers.cache import Cache
 from kubern.controllers.conditions import find
@@ -28,11 +29,16 @@ from kubern.controllers.taints import (
     UNSCHEDULABLE,
     taints_of,
 )
+from kubern.controllers.zones import EvictionRates, Zones, zone_of
 
 LEASE_NAMESPACE = "kube-node-lease"
 MONITOR_PERIOD = 5.0
 WATCHED = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 OURS = frozenset({NOT_READY, UNREACHABLE, UNSCHEDULABLE, *PRESSURES.values()})
+
+
+FORGET_PERIOD = 5.0
+"""Seconds between two looks for nodes that are gone."""
 
 
 class Memory(NamedTuple):
@@ -49,12 +55,19 @@ class Observed(NamedTuple):
     node: Obj
     lease: Obj | None
     pods: Sequence[Obj]
-    others_down: bool
-    """Whether there is no other node that is ready: then nothing is evicted, as there is nowhere to go."""
+    rates: EvictionRates
     grace: float
+    exists: Callable[[str], bool]
+    """Whether there is a node of this name."""
+    may_evict: bool = False
+    """Whether the node's pods may be told to leave by now."""
     heard: datetime | None = None
     was_ready: str = ""
     first_seen: bool = False
+
+    def silent(self, now: datetime) -> float:
+        """Return for how many seconds nothing has been heard of the node."""
+        return (now - (self.heard or now)).total_seconds()
 
 
 def _node_of(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
@@ -72,27 +85,61 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     node = cache.at(NODES, key)
     if node is None:
         return None
-    others = [each for each in cache.list(NODES) if key_of(each) != key]
-    down = not any(is_ready(each) for each in others)
-    lease = cache.get(LEASES, LEASE_NAMESPACE, key[1])
-    return Observed(node, lease, cache.on_node(PODS, key[1]), down, cache.options.node_monitor_grace_period)
+    lease, options = cache.get(LEASES, LEASE_NAMESPACE, key[1]), cache.options
+    reported = find((node.get("status") or {}).get("conditions"), "Ready") is not None
+    grace = options.node_monitor_grace_period if reported else options.node_startup_grace_period
+
+    def exists(name: str) -> bool:
+        return cache.get(NODES, "", name) is not None
+
+    return Observed(node, lease, cache.on_node(PODS, key[1]), options.eviction_rates, grace, exists)
 
 
-def recall(observed: Observed, memory: Memory | None, now: datetime) -> tuple[Observed, Memory]:
-    """Add when the last heartbeat came."""
-    ready = find((observed.node.get("status") or {}).get("conditions"), "Ready") or {}
-    renewed = ((observed.lease or {}).get("spec") or {}).get("renewTime") or ""
-    beat = (renewed, ready.get("lastHeartbeatTime") or "")
-    fresh = memory is None or memory.beat != beat
-    after = Memory(beat, now if fresh or memory is None else memory.at, ready.get("status") or "")
-    was = memory.ready if memory is not None else ""
-    return observed._replace(heard=after.at, was_ready=was, first_seen=memory is None), after
+class Recall:
+    """Remembers each node's last heartbeat, and the state of all zones."""
+
+    def __init__(self) -> None:
+        self._zones = Zones()
+        self._forgot: datetime | None = None
+
+    def __call__(self, observed: Observed, memory: Memory | None, now: datetime) -> tuple[Observed, Memory]:
+        """Add when the last heartbeat came, and whether the node may be emptied."""
+        ready = find((observed.node.get("status") or {}).get("conditions"), "Ready") or {}
+        renewed = ((observed.lease or {}).get("spec") or {}).get("renewTime") or ""
+        beat = (renewed, ready.get("lastHeartbeatTime") or "")
+        heard = now if memory is None or memory.beat != beat else memory.at
+        if self._zones.back_since is not None and heard < self._zones.back_since:
+            heard = self._zones.back_since
+        after = Memory(beat, heard, ready.get("status") or "")
+        was = memory.ready if memory is not None else ""
+        seen = observed._replace(heard=heard, was_ready=was, first_seen=memory is None)
+        return seen._replace(may_evict=self._may_evict(seen, ready.get("status"), now)), after
+
+    def _may_evict(self, seen: Observed, ready: str | None, now: datetime) -> bool:
+        zones, name, zone = self._zones, seen.node["metadata"]["name"], zone_of(seen.node)
+        zones.rates = seen.rates
+        self._forget(seen.exists, now)
+        well = ready == "True" and not seen.silent(now) > seen.grace
+        zones.see(name, zone, well, now)
+        if well or zones.all_down:
+            return False
+        # whose pods have been told already are told on; which of the two taints says so may change
+        told = any(t["effect"] == NO_EXECUTE and t["key"] in (NOT_READY, UNREACHABLE) for t in taints_of(seen.node))
+        return told or zones.may_empty(name, zone, now)
+
+    def _forget(self, exists: Callable[[str], bool], now: datetime) -> None:
+        if self._forgot is not None and (now - self._forgot).total_seconds() < FORGET_PERIOD:
+            return
+        self._forgot = now
+        for name in self._zones.names():
+            if not exists(name):
+                self._zones.forget(name, now)
 
 
 def decide(observed: Observed, now: datetime) -> Plan:
     """Report a silent node as Unknown, keep the taints, and mark its pods."""
     node = observed.node
-    silent = (now - (observed.heard or now)).total_seconds()
+    silent = observed.silent(now)
     conditions: list[Obj] = list((node.get("status") or {}).get("conditions") or ())
     if silent > observed.grace:
         conditions = _unknown(node, conditions, now)
@@ -163,7 +210,7 @@ def _wanted(observed: Observed, conditions: list[Obj], ready: str) -> list[tuple
     if ready in ("False", "Unknown"):
         key = NOT_READY if ready == "False" else UNREACHABLE
         wanted.append((key, NO_SCHEDULE))
-        if not observed.others_down:
+        if observed.may_evict:
             wanted.append((key, NO_EXECUTE))
     for kind, key in PRESSURES.items():
         if (find(conditions, kind) or {}).get("status") == "True":
@@ -204,5 +251,5 @@ def _pod_not_ready(pod: Obj, now: datetime) -> list[Action]:
 
 CONTROLLER = Controller(
     "node-lifecycle-controller",
-    Reconciler(NODES, WATCHES, observe, decide, "node-controller", workers=8, recall=recall),
+    Reconciler(NODES, WATCHES, observe, decide, "node-controller", workers=8, new_recall=Recall),
 )
