@@ -18,7 +18,7 @@ from kubern.apiserver.encoding import Entry
 from kubern.apiserver.watching import Broadcaster
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock
-from kubern.store.contract import Compacted, Event, Store, StoreError, StoreUnavailable, Watch, prefix_end
+from kubern.store.contract import Compacted, Event, Store, StoreError, StoreFull, StoreUnavailable, Watch, prefix_end
 
 ROOT = b"/registry/"
 MARK = ROOT + b"kubern/progress"
@@ -117,16 +117,31 @@ class Feed:
     async def reach(self, revision: int) -> None:
         """Return once the caches show all that the store held at `revision`, even if it is one of keys that this feed does not follow.
 
-        Raises `StoreUnavailable` when the feed does not come that far, or nothing can be written.
+        Raises `StoreUnavailable` when the feed does not come that far.
         """
         await self.wait_a_little(revision)
         if self.revision >= revision:
             return
-        # a write among the keys that are followed comes back after everything that was written before it
-        marked = await self._store.txn(MARK, b"{}")
+        try:
+            # a write among the keys that are followed comes back after everything that was written before it
+            marked = await self._store.txn(MARK, b"{}")
+        except StoreFull:
+            await self._compare(revision)
+            return
         await self.wait_a_little(marked.revision, BEHIND)
         if self.revision < revision:
-            raise StoreUnavailable(f"the watch of the store is behind: at {self.revision}, not yet at {revision}")
+            raise self._is_behind(revision)
+
+    async def _compare(self, revision: int) -> None:
+        """Return once the caches show what the store held at `revision`, found by comparison, since nothing can be written to it."""
+        for _ in range(int(BEHIND / PATIENCE)):
+            if self.revision >= revision or await self._store.same(ROOT, prefix_end(ROOT), self.revision, revision):
+                return
+            await self.wait_a_little(revision)
+        raise self._is_behind(revision)
+
+    def _is_behind(self, revision: int) -> StoreUnavailable:
+        return StoreUnavailable(f"the watch of the store is behind: at {self.revision}, not yet at {revision}")
 
     async def wait_a_little(self, revision: int, seconds: float = PATIENCE) -> None:
         """Wait for a revision, but not for ever: in a store that others share it may be one of keys that this feed does not follow."""

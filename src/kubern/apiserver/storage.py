@@ -14,9 +14,9 @@ from kubern.apiserver.cache import ResourceCache
 from kubern.apiserver.encoding import Entry, Layout
 from kubern.apiserver.feed import Feed
 from kubern.apiserver.watching import Broadcaster
-from kubern.base.errors import AlreadyExists, Conflict, InternalError, NotFound
+from kubern.base.errors import AlreadyExists, Conflict, InternalError, NotFound, UnknownError
 from kubern.base.json import Obj
-from kubern.store.contract import KeyValue, Store, StoreUnavailable
+from kubern.store.contract import KeyValue, Store, StoreFull, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +129,8 @@ class Storage:
             result = await self._store.txn(stored_at, value, expected=expected, lease=lease)
         except StoreUnavailable as error:
             _log.error("a write failed", extra={"kind": self.resource.kind, "key": key, "error": str(error)})
+            if isinstance(error, StoreFull):
+                raise UnknownError(str(error)) from error
             raise InternalError(f"Internal error occurred: {error}") from error
         if not result.succeeded and result.current is None:
             # somebody else has deleted it: whoever tries again must find that in the cache, and not the same object for ever

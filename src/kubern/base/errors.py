@@ -169,6 +169,12 @@ class InternalError(StatusError):
     code, reason = 500, "InternalError"
 
 
+class UnknownError(InternalError):
+    """500 without a reason: somebody else's failure, in its own words."""
+
+    code, reason = 500, ""
+
+
 class ServiceUnavailable(StatusError):
     """503: who would answer is not there."""
 

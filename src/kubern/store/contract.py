@@ -77,6 +77,10 @@ class StoreUnavailable(StoreError):
     """The write could not be made durable (disk full, quorum lost); whether it happened is said by a later read."""
 
 
+class StoreFull(StoreUnavailable):
+    """There is no room for the write, which was not made; what is there can be read, and deleted."""
+
+
 class LeaseNotFound(StoreError):
     """No such lease, or it has expired."""
 
@@ -112,11 +116,17 @@ class Store(Protocol):
         """
         ...
 
+    async def same(self, key: bytes, end: bytes, before: int, after: int) -> bool:
+        """Whether [key, end) holds at revision `after` just what it held at `before`. May read the whole range.
+
+        Raises `Compacted` when `before` is gone."""
+        ...
+
     async def txn(self, key: bytes, value: bytes | None, *, expected: int | None = None, lease: int = 0) -> TxnResult:
         """Write `value` (`None`: delete) if the key's mod revision equals `expected` (0: must be absent; `None`: whatever it is).
 
         Deleting an absent key changes nothing and answers `succeeded=False`. Returns once the write is durable.
-        Raises `LeaseNotFound`, `StoreUnavailable`.
+        Raises `LeaseNotFound`, `StoreUnavailable`, `StoreFull`.
         """
         ...
 

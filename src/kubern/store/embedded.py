@@ -111,6 +111,11 @@ class EmbeddedStore:
                 return RangeResult(items, newest, len(items) < total, total)
             # compacted while it was read in slices: the present can be read again, the past is gone (checked above)
 
+    async def same(self, key: bytes, end: bytes, before: int, after: int) -> bool:
+        """See `contract.Store.same`."""
+        old = await self.range(key, end, revision=before)
+        return old.items == (await self.range(key, end, revision=after)).items
+
     async def txn(self, key: bytes, value: bytes | None, *, expected: int | None = None, lease: int = 0) -> TxnResult:
         """See `contract.Store.txn`. `current` is the key as written; `None` after a deletion."""
         self._check_open()

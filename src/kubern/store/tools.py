@@ -24,6 +24,10 @@ ROOT = b"/registry/"
 EVENT_SECONDS = 3600
 """How long keys on a lease are kept from now on when it is not known for how long it was granted: as long as Events are."""
 _PAGE, _TOGETHER = 500, 64
+_ALARMS = {
+    1: "NOSPACE: writes are refused until there is room (kubern store compact, then defrag) and the alarm is off (disarm)",
+    2: "CORRUPT: its data differ from the other members'",
+}
 
 
 class Place(NamedTuple):
@@ -109,6 +113,22 @@ async def defrag(place: Place, clock: Clock) -> str:
     return "\n".join(f"{endpoint}: {old} bytes before, {new} after" for endpoint, old, new in sizes)
 
 
+async def disarm(place: Place, clock: Clock) -> str:
+    """Let an etcd that ran out of room take writes again, after there is some. Raises `StoreError`, `OSError`."""
+    if place.directory is not None:
+        raise StoreError(
+            "only etcd keeps refusing writes once it was full (--etcd-servers); an embedded store goes on when there is room"
+        )
+    async with _Etcd(place, clock) as store:
+        raised = await store.alarms()
+        for alarm in raised:
+            await store.members.write(
+                "Alarm",
+                rpc.AlarmRequest(action=rpc.AlarmRequest.DEACTIVATE, memberID=alarm.memberID, alarm=alarm.alarm),
+            )
+    return f"{place}: alarms disarmed: {len(raised)}"
+
+
 async def check(place: Place, clock: Clock) -> list[str]:
     """Return what is wrong with a store: damaged pages, values that are no objects, members without a leader. Raises `StoreError`."""
     if place.file is not None:
@@ -119,6 +139,9 @@ async def check(place: Place, clock: Clock) -> list[str]:
             f"{endpoint} has no leader"
             for endpoint, status in zip(store.members.endpoints, statuses, strict=True)
             if not status.leader
+        ]
+        problems += [
+            f"member {alarm.memberID:x} says {_ALARMS.get(alarm.alarm, alarm.alarm)}" for alarm in await store.alarms()
         ]
         async for item in _all(store, await store.revision()):
             if not _is_object(item.value):

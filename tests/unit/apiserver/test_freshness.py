@@ -10,7 +10,7 @@ import pytest
 from kubern.apiserver.feed import MARK, Feed
 from kubern.apiserver.freshness import Freshness
 from kubern.base.clock import SystemClock
-from kubern.store.contract import Event, KeyValue, RangeResult, StoreUnavailable, TxnResult
+from kubern.store.contract import Event, KeyValue, RangeResult, StoreFull, StoreUnavailable, TxnResult
 
 DEADLINE = 10.0
 
@@ -22,6 +22,9 @@ class Shared:
         self.newest = 1
         self.lagging = False
         self.marks = 0
+        self.full = False
+        self.compared: list[bool] = []
+        """What a comparison of two revisions says, one after the other."""
         self._events: asyncio.Queue[Sequence[Event]] = asyncio.Queue()
 
     async def revision(self) -> int:
@@ -32,11 +35,17 @@ class Shared:
 
     async def txn(self, key: bytes, value: bytes | None, **_: object) -> TxnResult:
         assert key == MARK
+        if self.full:
+            raise StoreFull("etcdserver: mvcc: database space exceeded")
         self.marks += 1
         self.newest += 1
         if not self.lagging:
             self._events.put_nowait([Event(False, KeyValue(key, value or b"", 1, self.newest, 1, 0), None)])
         return TxnResult(True, self.newest, None)
+
+    async def same(self, key: bytes, end: bytes, before: int, after: int) -> bool:
+        assert (before, after) == (1, 40)
+        return self.compared.pop(0) if self.compared else False
 
     def watch(self, key: bytes, end: bytes | None = None, *, revision: int = 0) -> Shared:
         return self
@@ -83,5 +92,24 @@ async def test_a_watch_that_does_not_follow_is_no_reason_for_a_stale_answer() ->
             store.newest = 40
             with pytest.raises(StoreUnavailable, match="behind"):
                 await Freshness(store, feed).catch_up()  # type: ignore[arg-type]
+    finally:
+        await feed.close()
+
+
+@pytest.mark.parametrize(("compared", "fresh"), [([True], True), ([False, False, True], True), ([], False)])
+async def test_a_full_store_is_compared_since_nothing_can_be_written_to_it(compared: list[bool], fresh: bool) -> None:
+    store = Shared()
+    store.full, store.compared = True, compared
+    feed = Feed(store, Hurried())  # type: ignore[arg-type]
+    await feed.start()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            store.newest = 40
+            if fresh:
+                await Freshness(store, feed).catch_up()  # type: ignore[arg-type]
+            else:
+                with pytest.raises(StoreUnavailable, match="behind"):
+                    await Freshness(store, feed).catch_up()  # type: ignore[arg-type]
+        assert feed.revision == 1  # what is claimed to have been seen has been seen
     finally:
         await feed.close()

@@ -151,6 +151,20 @@ async def test_count_only_reads_no_items(store: Store) -> None:
     assert (await store.range(b"/p/", b"/p0", count_only=True, revision=before)).total == 5
 
 
+async def test_two_revisions_are_the_same_for_a_range_that_did_not_change(store: Store) -> None:
+    first = await put(store, b"a/1", b"x")
+    await put(store, b"b/1", b"x")
+    gone = (await store.txn(b"b/1", None)).revision
+    assert await store.same(b"a/", b"a0", first, gone)
+    passing = await put(store, b"a/2", b"x")
+    assert not await store.same(b"a/", b"a0", first, passing)
+    back = (await store.txn(b"a/2", None)).revision
+    assert await store.same(b"a/", b"a0", first, back)
+    assert not await store.same(b"a/", b"a0", passing, back)
+    changed = await put(store, b"a/1", b"x")  # the same value again is another revision of it
+    assert not await store.same(b"a/", b"a0", first, changed)
+
+
 async def test_a_future_revision_is_refused(store: Store) -> None:
     now = await store.revision()
     with pytest.raises(FutureRevision) as error:

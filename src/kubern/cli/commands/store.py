@@ -24,6 +24,7 @@ class Action(StrEnum):
     MIGRATE = "migrate"
     COMPACT = "compact"
     DEFRAG = "defrag"
+    DISARM = "disarm"
     CHECK = "check"
 
 
@@ -40,8 +41,8 @@ def run(
     to_etcd_servers: Annotated[str, Option(help="Where migrate copies to: an etcd without such keys.")] = "",
     revision: Annotated[int, Option(help="What compact forgets is older than this; 0: all but the present.")] = 0,
 ) -> None:
-    """Save, restore, move, shrink and check a store (embedded or etcd); of an embedded one the server must be stopped for all but
-    snapshot and check. Nothing is ever written over."""
+    """Save, restore, move, shrink and check a store (embedded or etcd), and let an etcd that was full write again; of an embedded
+    one the server must be stopped for all but snapshot and check. Nothing is ever written over."""
     from kubern.store.etcd.tls import Tls
     from kubern.store.tools import Place
 
@@ -82,6 +83,8 @@ def _do(action: Action, file: Path, here: Place, there: Place | None, revision: 
             return await tools.restore(file, here, clock)
         if action is Action.COMPACT:
             return await tools.compact(here, revision, clock)
+        if action is Action.DISARM:
+            return await tools.disarm(here, clock)
         return await tools.defrag(here, clock)
 
     click.echo(uvloop.run(main()))

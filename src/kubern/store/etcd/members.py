@@ -26,7 +26,7 @@ SECONDS = 15.0
 _PAUSE = 0.1
 _METHODS = {
     "Range": "KV", "Txn": "KV", "Compact": "KV", "LeaseGrant": "Lease", "LeaseRevoke": "Lease", "Status": "Maintenance",
-    "Defragment": "Maintenance",
+    "Defragment": "Maintenance", "Alarm": "Maintenance",
 }  # fmt: skip
 _LOST = (
     grpc.StatusCode.UNAVAILABLE,
@@ -63,7 +63,7 @@ class Members:
         self._channels = [_channel(endpoint, tls) for endpoint in endpoints]
         if not self._channels:
             raise ValueError("--etcd-servers names no server")
-        self._calls = [{name: _unary(channel, name) for name in _METHODS} for channel in self._channels]
+        self._calls: list[dict[str, Callable[..., Any]]] = [{} for _ in self._channels]
         self._preferred = 0
 
     async def read(self, method: str, request: Any, seconds: float = SECONDS) -> Any:
@@ -73,7 +73,7 @@ class Members:
         while True:
             at = self._preferred
             try:
-                return await self._calls[at][method](request, timeout=CALL_SECONDS)
+                return await self._call(at, method)(request, timeout=CALL_SECONDS)
             except Lost as error:
                 if not is_lost(error):
                     raise
@@ -91,7 +91,7 @@ class Members:
         for attempt in range(len(self._channels) + 1):
             at = self._preferred
             try:
-                return await self._calls[at][method](request, timeout=CALL_SECONDS)
+                return await self._call(at, method)(request, timeout=CALL_SECONDS)
             except Lost as error:
                 if is_lost(error):
                     self.leave(at)
@@ -101,7 +101,7 @@ class Members:
 
     async def each(self, method: str, request: Any, seconds: float) -> list[Any]:
         """Ask every member for itself. Raises the first error."""
-        return [await calls[method](request, timeout=seconds) for calls in self._calls]
+        return [await self._call(at, method)(request, timeout=seconds) for at in range(len(self._channels))]
 
     async def keep_alive(self, lease: int) -> int:
         """Renew a lease; returns its seconds, 0 for one that is gone. Raises `StoreUnavailable`."""
@@ -143,6 +143,12 @@ class Members:
         for channel in self._channels:
             with suppress(asyncio.CancelledError):
                 await channel.close()
+
+    def _call(self, at: int, method: str) -> Callable[..., Any]:
+        calls = self._calls[at]
+        if method not in calls:
+            calls[method] = _unary(self._channels[at], method)
+        return calls[method]
 
     def _stream(self, at: int, service: str, method: str) -> Any:
         kinds = {"Watch": (rpc.WatchRequest, rpc.WatchResponse)}

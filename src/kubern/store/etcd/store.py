@@ -18,6 +18,7 @@ from kubern.store.contract import (
     LeaseNotFound,
     RangeResult,
     StoreError,
+    StoreFull,
     StoreUnavailable,
     TxnResult,
     prefix_end,
@@ -141,6 +142,18 @@ class EtcdStore:
         written = span.key_value(answer.responses[1].response_range.kvs[0])
         return TxnResult(True, written.mod_revision, written._replace(value=value))
 
+    async def same(self, key: bytes, end: bytes, before: int, after: int) -> bool:
+        """See `contract.Store.same`: nothing is newer, and nothing is missing. etcd reads the range, and sends next to nothing."""
+        self._check_open()
+        span = self._span(key, end)
+        newer = rpc.RangeRequest(
+            key=span.start, range_end=span.end, revision=after, min_mod_revision=before + 1, keys_only=True, limit=1
+        )
+        if (await self._range(newer)).items:
+            return False
+        count = [(await self.range(key, end, revision=revision, count_only=True)).total for revision in (before, after)]
+        return count[0] == count[1]
+
     def watch(self, key: bytes, end: bytes | None = None, *, revision: int = 0) -> EtcdWatch:
         """See `contract.Store.watch`. From now on means: from what this store object has last seen."""
         self._check_open()
@@ -155,6 +168,13 @@ class EtcdStore:
             await self.members.write("Compact", rpc.CompactionRequest(revision=revision, physical=True))
         except Lost as error:
             raise await self._refusal(error, revision) from error
+
+    async def alarms(self) -> list[rpc.AlarmMember]:
+        """Return what members complain of. Raises `StoreError`."""
+        try:
+            return list((await self.members.read("Alarm", rpc.AlarmRequest())).alarms)
+        except Lost as error:
+            raise await self._refusal(error, 0) from error
 
     async def grant(self, ttl: int) -> int:
         """See `contract.Store.grant`. etcd may keep a lease longer than a very short `ttl` asks for."""
@@ -202,6 +222,8 @@ class EtcdStore:
             return FutureRevision(await self.revision())
         if "lease not found" in text:
             return LeaseNotFound(text)
+        if "database space exceeded" in text:
+            return StoreFull(text)
         return StoreUnavailable(f"etcd: {text}")
 
     async def _oldest(self) -> int:
