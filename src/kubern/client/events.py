@@ -1,7 +1,7 @@
 """The event recorder: tells people what a component did, and never hurts the component.
 
-An Event that says the same of the same object again raises the count of the first one. The queue is bounded: when the API is away, the
-oldest news is lost. Source: the API documentation of core/v1 Event.
+An Event that says the same of the same object again raises the count of the first one, and `event_limits.py` says when it is enough. The
+queue is bounded: when the API is away, the oldest news is lost. Source: the API documentation of core/v1 Event.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kubern.base.clock import Clock, rfc3339
 from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
+from kubern.client.event_limits import COMBINED, EventLimits, about
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class EventRecorder:
         self._host = host
         self._waiting: deque[Obj] = deque(maxlen=MAX_WAITING)
         self._sent: OrderedDict[tuple[str, ...], _Sent] = OrderedDict()
+        self._limits = EventLimits()
         self._changed = asyncio.Event()
 
     def event(self, regarding: Obj, kind: str, reason: str, message: str, *, field_path: str = "") -> None:
@@ -93,12 +95,18 @@ class EventRecorder:
                 log.debug("event %s of %s: %s", event["reason"], event["involvedObject"].get("name"), error)
 
     async def _send(self, event: Obj) -> None:
-        about = event["involvedObject"]
-        where = (event["metadata"]["namespace"], about.get("uid", ""), about["name"], about.get("fieldPath", ""))
-        same = (*where, event["type"], event["reason"], event["message"])
+        now = self._clock.monotonic()
+        said = event["message"]
+        if self._limits.combined(event, now):
+            event["message"], said = COMBINED + said, COMBINED
+        if not self._limits.allows(event, now):
+            return
+        same = (*about(event), event["type"], event["reason"], said)
         sent = self._sent.get(same)
         if sent is not None:
-            patch = {"count": sent.times + 1, "lastTimestamp": event["lastTimestamp"]}
+            patch = {
+                "count": sent.times + 1, "lastTimestamp": event["lastTimestamp"], "message": event["message"]
+            }  # fmt: skip
             try:
                 await self._client.patch(EVENTS, sent.name, patch, event["metadata"]["namespace"])
             except NotFound:
@@ -106,7 +114,7 @@ class EventRecorder:
         if sent is None:
             # as upstream names them: the object's name and a number that is different for each
             digest = hashlib.sha256("\0".join((*same, event["lastTimestamp"])).encode()).hexdigest()[:16]
-            sent = _Sent(f"{about['name'][:230]}.{digest}", 0)
+            sent = _Sent(f"{event['involvedObject']['name'][:230]}.{digest}", 0)
             event["metadata"]["name"] = sent.name
             await self._client.create(EVENTS, event)
         self._sent[same] = _Sent(sent.name, sent.times + 1)

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from kubern.base.clock import Clock
 from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informer
 from kubern.simulation import objects
+from kubern.simulation.places import Place
 from kubern.simulation.script import is_silent
 
 log = logging.getLogger(__name__)
@@ -28,13 +30,13 @@ WORKERS = 16
 
 
 class Heartbeats:
-    """The heartbeats of the nodes in `addresses` (name to InternalIP). `nodes` holds what the API says of them."""
+    """The heartbeats of the nodes in `places`. `nodes` holds what the API says of them."""
 
-    def __init__(self, client: Client, nodes: Informer, clock: Clock, addresses: Mapping[str, str]) -> None:
+    def __init__(self, client: Client, nodes: Informer, clock: Clock, places: Mapping[str, Place]) -> None:
         self._client = client
         self._nodes = nodes
         self._clock = clock
-        self._addresses = addresses
+        self._places = places
         self._status_due: dict[str, float] = {}
         self._at_once: set[str] = set()
 
@@ -45,7 +47,7 @@ class Heartbeats:
     async def run(self) -> None:
         """Register all, then beat until cancelled."""
         await self._nodes.synced.wait()
-        names = list(self._addresses)
+        names = list(self._places)
         await _each(names, self._register)
         began = self._clock.monotonic()
         for number, name in enumerate(names):
@@ -61,12 +63,15 @@ class Heartbeats:
         """Create a node with its status and lease, as kubelets do; one that is there tells its status anew."""
         if is_silent(self._nodes.get("", name)):
             return
-        status = objects.node_status(name, self._addresses[name], self._clock.now(), {})
+        status = objects.node_status(name, self._places[name].address, self._clock.now(), {})
         try:
-            await self._client.create(NODES, objects.node(name) | {"status": status})
+            await self._client.create(NODES, self._node(name) | {"status": status})
         except AlreadyExists:
             await self._report(name)
-        await self._renew(name)
+        try:
+            await self._client.create(LEASES, objects.lease(name, self._clock.now()))
+        except AlreadyExists:
+            await self._renew(name)
 
     async def _beat(self, name: str) -> None:
         held = self._nodes.get("", name)
@@ -79,12 +84,15 @@ class Heartbeats:
             self._status_due[name] = max(now, self._status_due[name]) + STATUS_EVERY
         await self._renew(name)
 
+    def _node(self, name: str) -> Obj:
+        return objects.node(name, self._places[name].pod_cidr)
+
     async def _report(self, name: str) -> None:
         try:
             held = await self._client.get(NODES, name)
         except NotFound:
-            held = await self._client.create(NODES, objects.node(name))
-        status = objects.node_status(name, self._addresses[name], self._clock.now(), held.get("status") or {})
+            held = await self._client.create(NODES, self._node(name))
+        status = objects.node_status(name, self._places[name].address, self._clock.now(), held.get("status") or {})
         await self._client.patch(NODES, name, {"status": status}, subresource="status")
 
     async def _renew(self, name: str) -> None:

@@ -8,9 +8,8 @@ They run their pods in no time and end them in no time; a Job's pods succeed aft
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound, StatusError
@@ -21,6 +20,7 @@ from kubern.client.workqueue import WorkQueue
 from kubern.kubelet.server.resource_metrics import resource_metrics
 from kubern.simulation import objects, script
 from kubern.simulation.heartbeats import Heartbeats
+from kubern.simulation.places import PodAddresses, place
 from kubern.simulation.usage import VirtualUsage
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,7 @@ log = logging.getLogger(__name__)
 NODES = GVR("", "v1", "nodes")
 PODS = GVR("", "v1", "pods")
 WORKERS = 16
-POD_RANGE = ipaddress.ip_network("10.128.0.0/10")
-NODE_RANGE = ipaddress.ip_network("10.64.0.0/16")
+_BY_NODE = "node"
 
 
 class VirtualNodes:
@@ -38,22 +37,23 @@ class VirtualNodes:
     def __init__(self, client: Client, informers: Informers, clock: Clock, names: Sequence[str]) -> None:
         self._client = client
         self._clock = clock
-        self._addresses = {name: str(NODE_RANGE[number + 1]) for number, name in enumerate(names)}
+        self._places = {name: place(number) for number, name in enumerate(names)}
         self._pods = informers.of(PODS)
         self._nodes = informers.of(NODES)
         self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._ips: dict[str, str] = {}
-        self._used: set[str] = set()
-        self._next_ip = 0
+        self._addresses = PodAddresses()
         self._usage = VirtualUsage(clock)
-        self._heartbeats = Heartbeats(client, self._nodes, clock, self._addresses)
+        self._heartbeats = Heartbeats(client, self._nodes, clock, self._places)
 
     def resource_metrics(self, name: str) -> bytes | None:
         """Return a virtual node's `/metrics/resource`; None for any other node."""
-        if name not in self._addresses:
+        if name not in self._places:
             return None
-        pods = [pod for pod in self._pods.list() if pod["spec"].get("nodeName") == name]
-        return resource_metrics(self._usage.summary(name, pods))
+        return resource_metrics(self._usage.summary(name, self._pods_of(name)))
+
+    def _pods_of(self, name: str) -> list[Obj]:
+        self._pods.add_index(_BY_NODE, _node_of)
+        return self._pods.by_index(_BY_NODE, name)
 
     async def run(self) -> None:
         """Be these nodes until cancelled."""
@@ -71,12 +71,11 @@ class VirtualNodes:
         if after is None:
             if before is not None:
                 self._usage.forget(before)
-            self._used.discard(self._ips.pop((before or {})["metadata"]["uid"], ""))
-        elif after["spec"].get("nodeName") in self._addresses:
+                self._addresses.free(before["metadata"]["uid"])
+        elif after["spec"].get("nodeName") in self._places:
             held = (after.get("status") or {}).get("podIP")
             if held:
-                self._ips[after["metadata"]["uid"]] = held
-                self._used.add(held)
+                self._addresses.note(after["metadata"]["uid"], held)
             self._plan(after)
 
     def _plan(self, pod: Obj) -> None:
@@ -90,11 +89,10 @@ class VirtualNodes:
         if before is None or after is None or not script.is_silent(before) or script.is_silent(after):
             return
         name = after["metadata"]["name"]
-        if name in self._addresses:
+        if name in self._places:
             self._heartbeats.beat_now(name)
-            for pod in self._pods.list():
-                if pod["spec"].get("nodeName") == name:
-                    self._plan(pod)
+            for pod in self._pods_of(name):
+                self._plan(pod)
 
     async def _work(self) -> None:
         while True:
@@ -123,23 +121,14 @@ class VirtualNodes:
         if "deletionTimestamp" in meta:
             await self._client.delete(PODS, name, namespace, grace_period=0, uid=meta["uid"])
             return
-        host = self._addresses[pod["spec"]["nodeName"]]
-        status = objects.pod_status(pod, self._ip(meta["uid"], pod, host), host, self._clock.now())
+        host, cidr = self._places[pod["spec"]["nodeName"]]
+        address = host if pod["spec"].get("hostNetwork") else self._addresses.of(meta["uid"], cidr)
+        status = objects.pod_status(pod, address, host, self._clock.now())
         if status is not None:
             await self._client.patch(
                 PODS, name, {"metadata": {"uid": meta["uid"]}, "status": status}, namespace, subresource="status"
             )
 
-    def _ip(self, uid: str, pod: Obj, host: str) -> str:
-        """Return the pod's address: the one it has, or one that no pod has."""
-        if pod["spec"].get("hostNetwork"):
-            return host
-        if uid not in self._ips:
-            while True:
-                self._next_ip = self._next_ip % (POD_RANGE.num_addresses - 2) + 1
-                candidate = str(POD_RANGE[self._next_ip])
-                if candidate not in self._used:
-                    break
-            self._ips[uid] = candidate
-            self._used.add(candidate)
-        return self._ips[uid]
+
+def _node_of(pod: Obj) -> Iterable[str]:
+    return (pod["spec"].get("nodeName") or "",)

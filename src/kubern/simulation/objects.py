@@ -20,8 +20,8 @@ _CONDITIONS = (
 )
 
 
-def node(name: str) -> Obj:
-    """Return the Node that a virtual node registers."""
+def node(name: str, pod_cidr: str) -> Obj:
+    """Return the Node that a virtual node registers; with a range of pod addresses, so that nobody has to give it one."""
     labels = {
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
@@ -30,7 +30,9 @@ def node(name: str) -> Obj:
         "beta.kubernetes.io/arch": "amd64",
         LABEL: "true",
     }
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": {}, "status": {}}
+    meta = {"name": name, "labels": labels}
+    spec = {"podCIDR": pod_cidr, "podCIDRs": [pod_cidr]} if pod_cidr else {}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": meta, "spec": spec, "status": {}}
 
 
 def node_status(name: str, address: str, now: datetime, before: Obj) -> Obj:

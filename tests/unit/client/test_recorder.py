@@ -60,3 +60,40 @@ async def test_refusals_are_swallowed_and_the_next_is_sent() -> None:
     recorder.event(POD, NORMAL, "Two", "x" * 2000)
     await _sent(transport, recorder)
     assert len(transport.asked[1].body["message"]) == 1024
+
+
+async def test_similar_events_are_combined_and_many_fall_silent() -> None:
+    """A ReplicaSet that makes 100 pods: nine Events of their own, one combined that counts, 25 writes in all."""
+    transport, clock = Scripted(), FakeClock()
+    recorder = EventRecorder(ApiClient(transport), "test", clock)
+    transport.answers = [{}] * 25
+    for number in range(100):
+        recorder.event(POD, NORMAL, "SuccessfulCreate", f"Created pod: web-{number}")
+    await recorder.flush()
+    assert [asked.method for asked in transport.asked] == ["POST"] * 10 + ["PATCH"] * 15
+    assert transport.asked[9].body["message"] == "(combined from similar events): Created pod: web-9"
+    last = transport.asked[-1].body
+    assert (last["count"], last["message"]) == (16, "(combined from similar events): Created pod: web-24")
+    await clock.advance(300)
+    transport.answers = [{}]
+    recorder.event(POD, NORMAL, "Done", "it is done")
+    recorder.event(POD, NORMAL, "Done", "again")
+    await recorder.flush()
+    assert [asked.body["message"] for asked in transport.asked[25:]] == ["it is done"]
+    other = {**POD, "metadata": {**POD["metadata"], "uid": "another"}}
+    transport.answers = [{}]
+    recorder.event(other, NORMAL, "Done", "it is done")
+    await recorder.flush()
+    assert len(transport.asked) == 27
+
+
+async def test_similar_events_that_are_old_are_forgotten() -> None:
+    transport, clock = Scripted(), FakeClock()
+    recorder = EventRecorder(ApiClient(transport), "test", clock)
+    transport.answers = [{}] * 12
+    for number in range(12):
+        recorder.event(POD, NORMAL, "Pulled", f"image {number}")
+        await recorder.flush()
+        await clock.advance(601)
+    assert [asked.method for asked in transport.asked] == ["POST"] * 12
+    assert not any("combined" in asked.body["message"] for asked in transport.asked)
