@@ -33,6 +33,7 @@ from kubern.metrics.server import MetricsServer
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
 
+NODES = GVR("", "v1", "nodes")
 PODS = GVR("", "v1", "pods")
 SERVICES = GVR("", "v1", "services")
 STORAGE_CLASSES = GVR("storage.k8s.io", "v1", "storageclasses")
@@ -63,7 +64,7 @@ class Companions:
         self._options = options
         self._pki = pki
         self._virtual: VirtualNodes | None = None
-        self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics)
+        self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics, self._node_names)
         """Answers metrics.k8s.io, once attached to the apiserver."""
         pods = informers.of(PODS)
         self.custom_metrics = CustomMetrics(client_as("system:custom-metrics"), clock, pods.list)
@@ -71,6 +72,11 @@ class Companions:
 
     def _virtual_metrics(self, node: str) -> bytes | None:
         return self._virtual.resource_metrics(node) if self._virtual else None
+
+    async def _node_names(self) -> list[str]:
+        nodes = self._informers.of(NODES)
+        await nodes.synced.wait()
+        return [name for _, name in nodes.known()]
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start all that the cluster's settings ask for."""

@@ -35,7 +35,7 @@ class Observed(NamedTuple):
 
 
 def _node(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
-    return (ALL,) if before is None or after is None else ()
+    return (ALL,) if after is None else ()
 
 
 def _stray(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
