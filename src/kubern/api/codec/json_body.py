@@ -77,6 +77,20 @@ def _collect(value: Any, path: str, found: list[str]) -> None:
             _collect(item, f"{path}[{index}]", found)
 
 
+def problem_of_map(content: bytes) -> str:
+    """Return what upstream's parser says of a text that should be an object or null; empty when it is."""
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        return _reason(content, error)
+    kinds = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+    return (
+        f"json: cannot unmarshal {kinds[type(found)]} into Go value of type map[string]interface {{}}"
+        if type(found) in kinds
+        else ""
+    )
+
+
 def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
     """Return what upstream's parser says of a malformed text."""
     text = body.decode(errors="replace")

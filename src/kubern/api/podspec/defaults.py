@@ -80,6 +80,7 @@ def default_container(container: Obj) -> None:
     for name in PROBES:
         if container.get(name) is not None:
             _default_probe(container[name])
+    _drop_disabled(container)
     for handler in _lifecycle_handlers(container):
         _default_handler(handler)
 
@@ -118,6 +119,13 @@ def _default_handler(handler: Obj) -> None:
     if handler.get("httpGet") is not None:
         _fill(handler["httpGet"], "path", "/")
         _fill(handler["httpGet"], "scheme", "HTTP")
+
+
+def _drop_disabled(container: Obj) -> None:
+    """Take away what upstream's feature gate ContainerStopSignals (alpha, off) keeps out."""
+    lifecycle = container.get("lifecycle") or {}
+    if lifecycle.pop("stopSignal", None) is not None and not lifecycle:
+        del container["lifecycle"]
 
 
 def _lifecycle_handlers(container: Obj) -> Iterator[Obj]:

@@ -19,6 +19,7 @@ from kubern.api.podspec.check_scheduling import (
 )
 from kubern.api.podspec.check_security import check_pod_security
 from kubern.api.podspec.check_volumes import check_volumes
+from kubern.api.podspec.check_windows import check_windows
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -71,7 +72,7 @@ def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[C
     causes += check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
     causes += _check_host_aliases(spec, path)
     causes += [] if template else _check_images(spec, path)
-    return causes + _check_rest(spec, path) + check_os(spec, path)
+    return causes + _check_rest(spec, path) + check_os(spec, path) + check_windows(spec, path)
 
 
 def _check_images(spec: Obj, path: str) -> list[Cause]:

@@ -212,3 +212,9 @@ def test_label_keys_become_part_of_the_selector_once() -> None:
 def test_what_a_new_pod_may_not_have(spec: Obj, field: str, message: str) -> None:
     causes = validate_new_pod(pod(**spec))
     assert [(cause.field, cause.message) for cause in causes] == [(field, message)]
+
+
+def test_a_stop_signal_is_dropped_as_upstreams_gate_is_off() -> None:
+    kept = defaulted({"lifecycle": {"stopSignal": "SIGUSR1", "preStop": {"sleep": {"seconds": 1}}}})
+    assert kept["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 1}}}
+    assert "lifecycle" not in defaulted({"lifecycle": {"stopSignal": "SIGUSR1"}})["containers"][0]

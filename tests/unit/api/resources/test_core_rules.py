@@ -94,8 +94,8 @@ CASES: list[tuple[str, Obj, str, str]] = [
         "Required value",
     ),
     (
-        "secrets", {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "no"}},
-        "data[.dockerconfigjson]", 'Invalid value: "<secret contents redacted>": must be valid JSON',
+        "secrets", {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "{"}},
+        "data[.dockerconfigjson]", 'Invalid value: "<secret contents redacted>": unexpected end of JSON input',
     ),
     ("endpoints", {"subsets": [{}]}, "subsets[0]", "Required value: must specify `addresses` or `notReadyAddresses`"),
     (

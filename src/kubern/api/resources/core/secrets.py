@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 
 from kubern.api import field, names
+from kubern.api.codec.json_body import problem_of_map
 from kubern.api.resource import Resource
 from kubern.api.resources.core.configmaps import MOST_BYTES, check_frozen
 from kubern.api.rules.cells import AGE, NAME, column, text
@@ -63,16 +63,9 @@ def _check_type(secret: Obj, data: Obj) -> list[Cause]:
         causes += [field.required(f"data[{key}]") for key in ("username", "password")]
     for key in _NEEDED.get(kind, ()):
         if key in _JSON and key in data:
-            causes += _check_json(_decoded(data[key]), f"data[{key}]")
+            problem = problem_of_map(_decoded(data[key]))
+            causes += [field.invalid(f"data[{key}]", "<secret contents redacted>", problem)] if problem else []
     return causes
-
-
-def _check_json(content: bytes, path: str) -> list[Cause]:
-    try:
-        json.loads(content)
-    except ValueError:
-        return [field.invalid(path, "<secret contents redacted>", "must be valid JSON")]
-    return []
 
 
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
