@@ -211,6 +211,7 @@ SAMPLES: dict[str, Any] = {
         "spec": {"policyName": "p", "validationActions": ["Deny"], "matchResources": MATCH}
     },
     "admissionregistration.k8s.io mutatingadmissionpolicybindings": {"spec": {"policyName": "p"}},
+    "resource.k8s.io deviceclasses": {"spec": {"selectors": [{"cel": {"expression": "true"}}]}},
     "resource.k8s.io resourceclaims": {"spec": CLAIM},
     "resource.k8s.io resourceclaimtemplates": {"spec": {"spec": CLAIM}},
     "resource.k8s.io resourceslices": {

@@ -314,3 +314,79 @@ async def test_claim_is_bound_and_its_volume_released(cluster: Cluster) -> None:
     assert claims["one"]["status"]["capacity"] == volume["spec"]["capacity"]
     await cluster.client.delete(r.CLAIMS, "one", NS)
     await cluster.until(lambda: phase(r.VOLUMES, taken, "") == "Released")
+
+
+COUNTS: dict[str, tuple[GVR, Obj]] = {
+    "deployment": (r.DEPLOYMENTS, {"spec": {"replicas": 2}}),
+    "replica set": (r.REPLICA_SETS, {"spec": {"replicas": 2}}),
+    "stateful set": (r.STATEFUL_SETS, {"spec": {"replicas": 2}}),
+    "daemon set": (r.DAEMON_SETS, {"spec": {"minReadySeconds": 1}}),
+    "replication controller": (r.REPLICATION_CONTROLLERS, {"spec": {"replicas": 2}}),
+    "disruption budget": (r.DISRUPTION_BUDGETS, {"spec": {"minAvailable": 2}}),
+    "admission policy": (r.VALIDATING_POLICIES, {"spec": {"failurePolicy": "Ignore"}}),
+}
+"""The kinds whose controllers say which generation they have seen, and a change of what is wanted of each."""
+
+
+def _counted(gvr: GVR) -> Obj:
+    """Return a new object of a kind of `COUNTS`, named `seen`."""
+    made = workload("seen", replicas=1)
+    if gvr == r.DAEMON_SETS:
+        del made["spec"]["replicas"]
+    elif gvr == r.STATEFUL_SETS:
+        made["spec"]["serviceName"] = "seen"
+    elif gvr == r.REPLICATION_CONTROLLERS:
+        made["spec"]["selector"] = {"app": "seen"}
+    elif gvr == r.DISRUPTION_BUDGETS:
+        made["spec"] = {"minAvailable": 1, "selector": {"matchLabels": {"app": "seen"}}}
+    elif gvr == r.VALIDATING_POLICIES:
+        rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
+        spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": "true"}]}
+        made = {"metadata": {"name": "seen"}, "spec": spec}
+    return made
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+async def test_controllers_say_which_generation_they_have_seen(cluster: Cluster, kind: str) -> None:
+    gvr, change = COUNTS[kind]
+    space = "" if gvr == r.VALIDATING_POLICIES else NS
+
+    def seen() -> tuple[int, int]:
+        found = cluster.get(gvr, "seen", space) or {"metadata": {}}
+        return found["metadata"].get("generation", 0), (found.get("status") or {}).get("observedGeneration", 0)
+
+    made = await cluster.client.create(gvr, _counted(gvr), space)
+    assert made["metadata"]["generation"] == 1
+    await cluster.until(lambda: seen() == (1, 1))
+    labelled = await cluster.client.patch(gvr, "seen", {"metadata": {"labels": {"a": "b"}}}, space)
+    assert labelled["metadata"]["generation"] == 1
+    changed = await cluster.client.patch(gvr, "seen", change, space)
+    assert changed["metadata"]["generation"] == 2
+    await cluster.until(lambda: seen() == (2, 2))
+    if gvr == r.DISRUPTION_BUDGETS:
+        (condition,) = (cluster.get(gvr, "seen") or {})["status"]["conditions"]
+        assert condition["observedGeneration"] == 2
+
+
+async def test_conditions_of_pods_say_which_generation_they_are_of(cluster: Cluster) -> None:
+    client = cluster.client
+    taint = {"key": "seven", "effect": "NoExecute"}
+    await client.create(r.DEPLOYMENTS, workload("web", replicas=1))
+    pod = await cluster.until(lambda: next((p for p in cluster.list(r.PODS) if is_running(p)), None))
+    name = pod["metadata"]["name"]
+    await client.patch(r.PODS, name, {"metadata": {"finalizers": ["x.io/stay"]}}, NS)
+    await client.patch(r.PODS, name, {"spec": {"activeDeadlineSeconds": 999}}, NS)
+    await cluster.until(lambda: (cluster.get(r.PODS, name) or pod)["metadata"]["generation"] == 2)
+    await client.patch(r.NODES, pod["spec"]["nodeName"], {"spec": {"taints": [taint]}})
+
+    def leaving() -> Any:
+        conditions = (cluster.get(r.PODS, name) or {})["status"].get("conditions") or ()
+        return next((each for each in conditions if each["type"] == "DisruptionTarget"), None)
+
+    condition = await cluster.until(leaving)
+    assert (condition["reason"], condition["observedGeneration"]) == ("DeletionByTaintManager", 2)
+    await client.patch(r.PODS, name, {"metadata": {"finalizers": None}}, NS)
+
+
+def is_running(pod: Obj) -> bool:
+    return bool(pod["status"].get("phase") == "Running")

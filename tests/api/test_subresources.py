@@ -120,6 +120,10 @@ def test_eviction_respects_the_budget(api: Any, namespace: str) -> None:
     assert api("PATCH", f"{budgets}/b/status", {"status": allowed}, headers=MERGE).code == 200
     first = api("POST", f"{pods}/a/eviction", {"metadata": {"name": "a"}})
     assert (first.code, first.body["status"]) == (201, "Success")
+    leaving = api("GET", f"{pods}/a").body
+    (target,) = [each for each in leaving["status"]["conditions"] if each["type"] == "DisruptionTarget"]
+    assert (target["reason"], target["message"]) == ("EvictionByEvictionAPI", "Eviction API: evicting")
+    assert target["observedGeneration"] == 1 < leaving["metadata"]["generation"], "told before it is deleted"
     second = api("POST", f"{pods}/b/eviction", {"metadata": {"name": "b"}})
     assert (second.code, second.body["reason"]) == (429, "TooManyRequests")
     assert second.body["message"] == "Cannot evict pod as it would violate the pod's disruption budget."

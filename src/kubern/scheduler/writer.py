@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from kubern.base.clock import Clock, rfc3339
+from kubern.api.pod_conditions import disruption_target, pod_condition
+from kubern.base.clock import Clock
 from kubern.base.errors import StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
@@ -59,13 +60,8 @@ class Writer:
 
     async def evict(self, victim: PodInfo, preemptor: PodInfo, node: str) -> None:
         """Delete a pod, with its own grace period, for a more important one."""
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "PreemptionByScheduler",
-            "message": f"{self._name}: preempting to accommodate a higher priority pod",
-            "lastTransitionTime": rfc3339(self._clock.now()),
-        }
+        message = f"{self._name}: preempting to accommodate a higher priority pod"
+        condition = disruption_target(victim.pod, "PreemptionByScheduler", message, self._clock.now())
         await self._patch_status(victim.pod, {"conditions": [condition]})
         try:
             await self._client.delete(PODS, victim.name, victim.namespace, uid=victim.uid)
@@ -87,13 +83,7 @@ class Writer:
 
     async def report(self, pod: Obj, reason: str, message: str, nominated: str | None = None) -> None:
         """Write the PodScheduled condition, and the nominated node when it changes."""
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": reason,
-            "message": message,
-            "lastTransitionTime": rfc3339(self._clock.now()),
-        }
+        condition = pod_condition(pod, "PodScheduled", "False", self._clock.now(), reason, message)
         status: Obj = {"conditions": [condition]}
         if nominated is not None:
             status["nominatedNodeName"] = nominated or None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import orjson
 
+from kubern.api.pod_conditions import disruption_target
 from kubern.api.selectors import selects
 from kubern.apiserver.admission_chain import Kind
 from kubern.apiserver.admitting import admit
@@ -15,7 +16,7 @@ from kubern.apiserver.answers import success
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import read_kind
-from kubern.apiserver.deletion import DeleteRequest, delete_admitted, parse
+from kubern.apiserver.deletion import DeleteRequest, check_preconditions, delete_admitted, parse
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
@@ -47,8 +48,27 @@ async def serve(core: Core, call: Call) -> Answer:
             )
         if budgets and not _unhealthy_allowed(budgets[0].obj(), pod.obj()):
             await _count(core, budgets[0], call.info.name, request)
+    if not request.dry_run:
+        await _tell(core, pod, request)
+        request = request._replace(resource_version="")
     await delete_admitted(core, call, call.namespace, call.info.name, request)
     return show(core, call, success({}) | {"code": 201}, 201, warnings)
+
+
+async def _tell(core: Core, pod: Entry, request: DeleteRequest) -> None:
+    """Say on the pod, as it is now, that it is about to be evicted. Raises `NotFound`, `Conflict`."""
+    storage = core.storage_of("pods", "")
+
+    async def change(old: Obj) -> Obj:
+        check_preconditions(storage.resource, old, request)
+        new: Obj = orjson.loads(orjson.dumps(old))
+        condition = disruption_target(new, "EvictionByEvictionAPI", "Eviction API: evicting", core.clock.now())
+        status = new.setdefault("status", {})
+        others = [each for each in status.get("conditions") or () if each["type"] != "DisruptionTarget"]
+        status["conditions"] = [*others, condition | {"lastProbeTime": None}]
+        return new
+
+    await storage.update(pod.namespace, pod.name, change)
 
 
 def _free(pod: Obj) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from kubern.api.pod_conditions import observed_generation, pod_condition
 from kubern.base.clock import rfc3339
 from kubern.base.json import Obj
 from kubern.client.informer import Key
@@ -241,8 +242,8 @@ def _not_ready(observed: Observed, ready: str, now: datetime) -> list[Action]:
 
 def _pod_not_ready(pod: Obj, now: datetime) -> list[Action]:
     meta = pod["metadata"]
-    condition = {"type": "Ready", "status": "False", "lastTransitionTime": rfc3339(now)}
-    patch = {"metadata": {"uid": meta["uid"]}, "status": {"conditions": [condition]}}
+    status = {"conditions": [pod_condition(pod, "Ready", "False", now)], **observed_generation(pod)}
+    patch = {"metadata": {"uid": meta["uid"]}, "status": status}
     return [
         Event(pod, "Warning", "NodeNotReady", "Node is not ready"),
         Patch(PODS, meta["namespace"], meta["name"], patch, "status", STRATEGIC),

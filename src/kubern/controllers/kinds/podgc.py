@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from kubern.base.clock import rfc3339
+from kubern.api.pod_conditions import disruption_target, observed_generation
 from kubern.base.json import Obj
 from kubern.client.informer import Key
 from kubern.controllers.actions import STRATEGIC, Action, Delete, Patch, Plan
@@ -97,14 +97,9 @@ def _force(pod: Obj, message: str, now: datetime) -> list[Action]:
     meta = pod["metadata"]
     actions: list[Action] = []
     if message and not is_finished(pod):
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByPodGC",
-            "message": message,
-            "lastTransitionTime": rfc3339(now),
-        }
-        patch = {"metadata": {"uid": meta["uid"]}, "status": {"phase": "Failed", "conditions": [condition]}}
+        condition = disruption_target(pod, "DeletionByPodGC", message, now)
+        status = {"phase": "Failed", "conditions": [condition], **observed_generation(pod)}
+        patch = {"metadata": {"uid": meta["uid"]}, "status": status}
         actions.append(Patch(PODS, meta["namespace"], meta["name"], patch, "status", STRATEGIC))
     return [*actions, _deletion(pod)]
 

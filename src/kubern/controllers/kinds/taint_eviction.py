@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from kubern.base.clock import parse_time, rfc3339
+from kubern.api.pod_conditions import disruption_target, observed_generation
+from kubern.base.clock import parse_time
 from kubern.base.json import Obj
 from kubern.client.informer import Key, key_of
 from kubern.controllers.actions import STRATEGIC, Delete, Event, Patch, Plan
@@ -82,14 +83,10 @@ def decide(observed: Observed, now: datetime) -> Plan:
     left = (deadline - now).total_seconds()
     if left > 0:
         return Plan(requeue_after=left)
-    condition = {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "reason": "DeletionByTaintManager",
-        "message": "Taint manager: deleting due to NoExecute taint",
-        "lastTransitionTime": rfc3339(now),
-    }
-    patch = {"metadata": {"uid": meta["uid"]}, "status": {"conditions": [condition]}}
+    message = "Taint manager: deleting due to NoExecute taint"
+    condition = disruption_target(pod, "DeletionByTaintManager", message, now)
+    status = {"conditions": [condition], **observed_generation(pod)}
+    patch = {"metadata": {"uid": meta["uid"]}, "status": status}
     return Plan(
         (
             Event(pod, "Normal", REASON, f"Marking for deletion Pod {name}"),

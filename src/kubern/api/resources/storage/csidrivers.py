@@ -49,6 +49,12 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
     ]
 
 
+def count_change(new: Obj, old: Obj) -> None:
+    """Count the changes of the spec: a new CSIDriver has no generation, its first change gives it 1."""
+    if part(new, "spec") != part(old, "spec"):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
 def _check_tokens(spec: Obj) -> list[Cause]:
     causes, seen = [], set()
     for i, request in items(spec, "tokenRequests"):
@@ -100,5 +106,6 @@ RESOURCE = Resource(
     columns=COLUMNS,
     default=default,
     validate=validate,
+    prepare_update=count_change,
     validate_update=validate_update,
 )
