@@ -70,6 +70,8 @@ def test_a_snapshot_of_a_running_server_is_restored(own_apiserver: Callable[...,
     assert state(api) == before
     made = api("POST", PATH, {"metadata": {"name": "later"}}).body
     assert int(made["metadata"]["resourceVersion"]) > 10  # revisions go on where they were
+    assert "in use by another process" in store("restore", file, "--data-dir", tmp_path / "b", fails=True)
+    restored.stop()
     assert "is there already" in store("restore", file, "--data-dir", tmp_path / "b", fails=True)
 
 
@@ -111,6 +113,54 @@ def test_an_embedded_store_is_cared_for(own_apiserver: Callable[..., Apiserver],
     assert store("check", *here).endswith("in order\n")
 
 
+def together(*commands: tuple[str | Path, ...]) -> list[tuple[int, str]]:
+    """Run commands at the same time; returns their codes and what they say."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "kubern", "store", *map(str, command)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for command in commands
+    ]  # fmt: skip
+    return [(process.wait(60), process.communicate()[0]) for process in started]
+
+
+def test_commands_at_the_same_time_take_turns_or_are_refused(
+    own_apiserver: Callable[..., Apiserver], tmp_path: Path
+) -> None:
+    running = server(own_apiserver, tmp_path / "a")
+    before = fill(running.start())
+    file, here = tmp_path / "snapshot", ("--data-dir", tmp_path / "a")
+    for action in ("compact", "defrag"):
+        assert "in use by another process" in store(action, *here, fails=True)
+    assert "in use by another process" in store("migrate", *here, "--to-data-dir", tmp_path / "x", fails=True)
+    first, second = together(("snapshot", file, *here), ("snapshot", file, *here))
+    assert sorted((first[0], second[0])) == [0, 1]
+    refusal = (first if first[0] else second)[1]
+    assert "is there already" in refusal or "another command writes" in refusal
+    running.stop()
+    for code, said in together(*(("defrag", *here), ("compact", *here)) * 2):
+        assert code == 0 or "in use by another process" in said
+    assert store("check", *here).endswith("in order\n")
+    restored = tmp_path / "b"
+    restores = together(*[("restore", file, "--data-dir", restored)] * 3)
+    assert sorted(code for code, _ in restores) == [0, 1, 1]
+    for code, said in restores:
+        assert code == 0 or "in use by another process" in said or "is there already" in said
+    assert state(server(own_apiserver, restored).start()) == before
+    assert state(running.start()) == before
+
+
+def test_what_a_killed_command_left_is_named(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
+    running = server(own_apiserver, tmp_path / "a")
+    running.start()
+    left = tmp_path / ".snapshot.half"
+    left.mkdir()
+    assert f"remove {left}" in store("snapshot", tmp_path / "snapshot", "--data-dir", tmp_path / "a", fails=True)
+    left.rmdir()
+    store("snapshot", tmp_path / "snapshot", "--data-dir", tmp_path / "a")
+
+
 def test_damage_is_found(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
     running = server(own_apiserver, tmp_path / "a")
     fill(running.start())
@@ -136,6 +186,11 @@ def test_damage_is_found(own_apiserver: Callable[..., Apiserver], tmp_path: Path
         (("check", "--data-dir", "/a", "--etcd-servers", "http://b:1"), "name one store"),
         (("migrate", "--data-dir", "/nonexistent"), "name one store"),
         (("restore", "/etc/hostname", "--data-dir", "{tmp}"), "is no store"),
+        (("compact", "--data-dir", "/nonexistent"), "there is no store at"),
+        (("defrag", "--data-dir", "/nonexistent"), "there is no store at"),
+        (("migrate", "--data-dir", "/nonexistent", "--to-data-dir", "{tmp}"), "there is no store at"),
+        (("migrate", "--data-dir", "{tmp}", "--to-data-dir", "{tmp}"), "there is no store at"),
+        (("disarm", "--data-dir", "{tmp}"), "only etcd keeps refusing writes"),
     ],
 )
 def test_mistakes_are_told_with_the_mend(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -74,6 +74,7 @@ class ResourceCache:
         """Take one event of the store in and return the change; None for a deletion of what was not here."""
         revision = event.current.mod_revision
         self._ordered = None
+        self.changed_at = revision
         known = self.entries.get(key)
         # what could not be read was never shown: it appears when it can be read, and goes without a word
         previous = known if known is None or known.readable else None
@@ -95,7 +96,6 @@ class ResourceCache:
         self.window.append(change)
         if len(self.window) > WINDOW:
             self.floor = self.window.popleft().entry.revision
-        self.changed_at = revision
         return change
 
     def since(self, revision: int) -> list[Change]:

@@ -76,30 +76,44 @@ def lease_seconds(file: Path) -> dict[int, int]:
         return database.leases(read)
 
 
-def shrink(directory: Path) -> tuple[int, int]:
-    """Give back the room that deleted rows take; returns the bytes before and after. Raises `StoreError` when the store is in use."""
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Keep servers and other commands away from a store's directory, which is made if need be. Raises `StoreError` when it is in use."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = database.Lock(directory)
     try:
-        file = directory / NAME
-        before = file.stat().st_size
-        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
-            connection.execute("vacuum")
-            connection.execute("pragma wal_checkpoint(truncate)")
-        return before, file.stat().st_size
+        yield
     finally:
         lock.release()
+
+
+def shrink(directory: Path) -> tuple[int, int]:
+    """Give back the room that deleted rows take; returns the bytes before and after. Raises `StoreError` when the store is in use."""
+    file = directory / NAME
+    _open(file).close()
+    with alone(directory), closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        before = file.stat().st_size
+        connection.execute("pragma wal_checkpoint(truncate)")
+        connection.execute("vacuum")
+        connection.execute("pragma wal_checkpoint(truncate)")
+        return before, file.stat().st_size
 
 
 @contextmanager
 def _half(target: Path) -> Iterator[Path]:
     """Give a path to write to; what is there afterwards becomes `target`, and nothing is left when it fails."""
     folder = target.parent / f".{target.name}.half"
-    folder.mkdir(parents=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except FileExistsError as error:
+        raise StoreError(
+            f"another command writes {target} right now; if none does, one was cut short: remove {folder}"
+        ) from error
     try:
         half = folder / target.name if target.name != NAME else folder / "whole"
         yield half
         half.chmod(0o600)
+        _absent(target)
         half.rename(target)
     finally:
         for file in folder.iterdir():

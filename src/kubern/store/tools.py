@@ -62,8 +62,8 @@ async def snapshot(place: Place, file: Path, clock: Clock) -> str:
 async def restore(file: Path, place: Place, clock: Clock) -> str:
     """Fill an empty store from a snapshot. Raises `StoreError`, `OSError`."""
     if place.file is not None:
-        place.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        revision = await asyncio.to_thread(files.copy_file, file, place.file)
+        with files.alone(place.file.parent):
+            revision = await asyncio.to_thread(files.copy_file, file, place.file)
         return f"{place}: restored at revision {revision}"
     items = await asyncio.to_thread(lambda: list(files.read_file(file)))
     async with _Etcd(place, clock) as store:
@@ -74,12 +74,12 @@ async def restore(file: Path, place: Place, clock: Clock) -> str:
 async def migrate(source: Place, target: Place, clock: Clock) -> str:
     """Copy a store that nobody writes to into an empty one of either kind. Raises `StoreError`, `OSError`."""
     if source.file is not None:
-        lock = await EmbeddedStore.open(source.directory or Path(), clock=clock)  # nobody may write to it meanwhile
-        await lock.close()
-        return await restore(source.file, target, clock)
+        _there(source.file)
+        with files.alone(source.file.parent):  # nobody may write to it meanwhile
+            return await restore(source.file, target, clock)
     if target.file is not None:
-        target.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return await snapshot(source, target.file, clock)
+        with files.alone(target.file.parent):
+            return await snapshot(source, target.file, clock)
     async with _Etcd(source, clock) as store, _Etcd(target, clock) as other:
         items = [item async for item in _all(store, await store.revision())]
         return f"{target}: {await _fill(other, items, {})} keys copied"
@@ -88,7 +88,8 @@ async def migrate(source: Place, target: Place, clock: Clock) -> str:
 async def compact(place: Place, revision: int, clock: Clock) -> str:
     """Forget what was overwritten or deleted before `revision` (0: now). Raises `StoreError`, `OSError`."""
     store: Store
-    if place.directory is not None:
+    if place.file is not None and place.directory is not None:
+        _there(place.file)
         store = await EmbeddedStore.open(place.directory, clock=clock, retention=None)
     else:
         store = await _Etcd(place, clock).opened()
@@ -196,6 +197,11 @@ async def _fill(store: EtcdStore, items: Sequence[KeyValue], seconds: dict[int, 
             *(store.txn(item.key, item.value, expected=0, lease=leases.get(item.lease, 0)) for item in part)
         )
     return len(items)
+
+
+def _there(file: Path) -> None:
+    if not file.is_file():
+        raise StoreError(f"there is no store at {file}")
 
 
 def _is_object(value: bytes) -> bool:
