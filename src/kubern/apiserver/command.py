@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from kubern.api.resources import load
 from kubern.apiserver.config import Config
 from kubern.apiserver.options import parse_seconds
 from kubern.apiserver.server import ApiServer
+from kubern.base import garbage
 from kubern.base.clock import Clock, SystemClock
 from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
@@ -63,8 +63,7 @@ async def _main(config: Config, listen: Listen) -> None:
         api = ApiServer(store, load(), config, clock)
         await api.start()
         server = await serve(api.handler, [sock], tls=tls, clock=clock)
-        gc.collect()
-        gc.freeze()  # what is here now stays for good: later collections need not look at it
+        garbage.settle()
         print(f"serving on https://{listen.bind_address}:{server.port}", flush=True)
         await _signalled()
         await api.close()

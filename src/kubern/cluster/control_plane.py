@@ -7,7 +7,6 @@ in-process, each as the user that it would be on its own.
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
 import logging
 import socket
@@ -21,6 +20,7 @@ from kubern.apiserver.authn.request_header import RequestHeaderSettings
 from kubern.apiserver.config import Config
 from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
 from kubern.apiserver.server import ApiServer
+from kubern.base import garbage
 from kubern.base.clock import Clock, SystemClock
 from kubern.client.client import ApiClient
 from kubern.client.informer import Informers
@@ -74,8 +74,7 @@ async def run_control_plane(state: Path) -> None:
     machine = Machine(layout, settings, Pki(layout.pki, clock), namespace, clock)
     async with _apiserver(machine) as api:
         handler = api.handler
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         async with asyncio.TaskGroup() as group:
             group.create_task(_renew_certificates(machine), name="certificates")
             group.create_task(keep_bounded(clock, [layout.logs / "control-plane.log"]), name="log")
