@@ -229,12 +229,25 @@ def test_two_versions_show_the_same_objects(api: Api, custom: Custom) -> None:
     shown = api("GET", beta).body
     assert (shown["apiVersion"], shown["kind"]) == (f"{custom.group}/v1beta1", "WidgetList")
     assert api("GET", f"{beta}/one").body["apiVersion"] == f"{custom.group}/v1beta1"
+    assert "warning" not in api("GET", beta).headers
     crd = api("GET", f"{CRDS}/{custom.name}").body
     assert crd["status"]["storedVersions"] == ["v1"]
     for each in crd["spec"]["versions"]:
         each["storage"] = each["name"] == "v1beta1"
     assert api("PUT", f"{CRDS}/{custom.name}", crd).body["status"]["storedVersions"] == ["v1", "v1beta1"]
     assert api("GET", f"{custom.path}/one").body["apiVersion"] == f"{custom.group}/v1"
+
+
+@pytest.mark.parametrize("said", ["", "use v1"], ids=["by itself", "in the definition's words"])
+def test_a_version_that_is_to_go_is_warned_of(api: Api, custom: Custom, said: str) -> None:
+    old = version("v1beta1", storage=False, deprecated=True, **({"deprecationWarning": said} if said else {}))
+    custom.define(WIDGET, old)
+    custom.create("one", color="red")
+    beta = custom.path.replace("/v1/", "/v1beta1/")
+    text = said or f"{custom.group}/v1beta1 Widget is deprecated"
+    for path in (beta, f"{beta}/one", f"{beta}/none"):
+        assert api("GET", path).headers["warning"] == f'299 - "{text}"'
+    assert "warning" not in api("GET", custom.path).headers
 
 
 def test_selectable_fields_choose(api: Api, custom: Custom) -> None:

@@ -101,6 +101,16 @@ def test_wrong_credentials_and_refusals_are_counted(own: Api) -> None:
     assert found['authorization_attempts_total{result="denied"}'] == 1
 
 
+def test_versions_that_are_to_go_are_warned_of_and_shown(own: Api) -> None:
+    series = 'apiserver_requested_deprecated_apis{group="",version="v1",resource="endpoints",subresource="",removed_release=""}'
+    assert series not in samples(own("GET", "/metrics").body)
+    answer = own("GET", "/api/v1/namespaces/default/endpoints")
+    assert answer.headers["warning"] == (
+        '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+    )
+    assert samples(own("GET", "/metrics").body)[series] == 1
+
+
 def test_the_checks_are_shown_as_indicators(own: Api) -> None:
     found = samples(own("GET", "/metrics/slis").body)
     assert found['kubernetes_healthcheck{name="etcd",type="readyz"}'] == 1

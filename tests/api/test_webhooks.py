@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -220,9 +221,22 @@ def test_timeout(api: Api, hooks: Hooks, configure: Configure, maps: str) -> Non
         return ALLOWED
 
     configure("validating", "slow", {"clientConfig": hooks.on("/slow", tarry), "timeoutSeconds": 1})
+    before = _at_webhooks(api)
     answer = api("POST", maps, config_map("a"))
     assert answer.code == 500
     assert answer.body["message"].endswith(f':{hooks.port}/slow?timeout=1s": context deadline exceeded')
+    assert _at_webhooks(api) - before >= 1, "the time of webhooks is not the server's own"
+
+
+def _at_webhooks(api: Api) -> float:
+    """Return how many seconds of all creations of ConfigMaps were spent elsewhere."""
+    text, target = api("GET", "/metrics").body, 'verb="POST",group="",version="v1",resource="configmaps",subresource=""'
+    sums = [
+        re.search(rf"^apiserver_request_{name}duration_seconds_sum\{{{target}[^\n]*\}} (.*)$", text, re.MULTILINE)
+        for name in ("", "sli_")
+    ]
+    whole, own = (float(found[1]) if found else 0.0 for found in sums)
+    return whole - own
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,8 @@ class Resource:
     """False for what is answered and never kept: SubjectAccessReview, TokenReview, Binding."""
     storage_version: bool = True
     """False for an older version of a resource that is stored in another one (autoscaling/v1 of HPA, events.k8s.io)."""
+    deprecated: str = ""
+    """What clients are warned with about this version, if it is to go."""
     conversion: Conversion | None = None
     """How to come from and to the stored form; None for the storage version itself."""
     other_versions: tuple[OtherVersion, ...] = ()

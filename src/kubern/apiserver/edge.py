@@ -17,6 +17,8 @@ from kubern.apiserver.answers import JSON, Media, error_response
 from kubern.apiserver.audit.record import identified
 from kubern.apiserver.connections import told
 from kubern.apiserver.core import Core
+from kubern.apiserver.elsewhere import CURRENT as ELSEWHERE
+from kubern.apiserver.elsewhere import Elsewhere
 from kubern.apiserver.flow.control import FlowControl, Place
 from kubern.apiserver.flow.inflight import Inflight, is_mutating
 from kubern.apiserver.flow.limits import Limits
@@ -72,6 +74,8 @@ class Edge:
     async def _finish(self, request: Request, info: RequestInfo, answer: Awaitable[Answer], begun: float) -> Answer:
         kind = "mutating" if is_mutating(info) else "readOnly"
         self._meters.running[kind] += 1
+        spent = Elsewhere()
+        ELSEWHERE.set(spent)
         try:
             done = await self._in_time(request, info, answer)
         finally:
@@ -80,7 +84,7 @@ class Edge:
             return self._counted(info, done, begun)
         if not isinstance(done, Response):
             return self._followed(info, done, begun)
-        self._meters.done(info, done.status, len(done.body), self._seconds() - begun)
+        self._meters.done(info, done.status, len(done.body), self._seconds() - begun, spent.seconds)
         return done
 
     async def _in_time(self, request: Request, info: RequestInfo, answer: Awaitable[Answer]) -> Answer:

@@ -25,6 +25,7 @@ _SECONDS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0,
     45.0, 60.0,
 )  # fmt: skip
+_OWN_SECONDS = _SECONDS[2:]
 _SIZES = tuple(1000.0 * 10**i for i in range(7))
 _VERBS = {
     "get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH",
@@ -32,6 +33,7 @@ _VERBS = {
 }  # fmt: skip
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
 _CONNECTING = frozenset(("attach", "exec", "portforward", "proxy"))
+_LONG = frozenset(("WATCH", "CONNECT"))
 _TERMINATING = frozenset((429, 504))
 Target = tuple[str, str, str, str, str, str]
 
@@ -39,12 +41,13 @@ Target = tuple[str, str, str, str, str, str]
 class _Series:
     """The requests of one target."""
 
-    __slots__ = ("codes", "dry", "seconds", "sizes")
+    __slots__ = ("codes", "dry", "own_seconds", "seconds", "sizes")
 
     def __init__(self) -> None:
         self.codes: dict[int, int] = {}
         self.dry: dict[int, int] = {}
         self.seconds = Histogram(_SECONDS)
+        self.own_seconds = Histogram(_OWN_SECONDS)
         self.sizes = Histogram(_SIZES)
 
 
@@ -62,13 +65,15 @@ class Meters:
         """More metrics, by those whose they are."""
         self._flow = flow
         self._started = core.clock.now().timestamp()
+        self._deprecated: dict[tuple[str, ...], float] = {}
+        """The versions asked for that are to go."""
 
     def install(self, routes: Routes) -> None:
         """Serve `/metrics`."""
         routes.add("/metrics", self._serve)
 
-    def done(self, info: RequestInfo, status: int, size: int, seconds: float) -> None:
-        """Count a request that was answered; `seconds` from its arrival."""
+    def done(self, info: RequestInfo, status: int, size: int, seconds: float, elsewhere: float = 0.0) -> None:
+        """Count a request that was answered; `seconds` from its arrival, of which so many were spent at webhooks and in queues."""
         key = (
             info.verb, info.group, info.version, info.resource, info.subresource, bool(info.namespace), bool(info.name),
         )  # fmt: skip
@@ -78,10 +83,14 @@ class Meters:
         codes = series.dry if "dryRun" in info.query else series.codes
         codes[status] = codes.get(status, 0) + 1
         series.seconds.observe(seconds)
+        series.own_seconds.observe(seconds - elsewhere)
         series.sizes.observe(size)
 
     def _find(self, info: RequestInfo, key: tuple[str, str, str, str, str, bool, bool]) -> _Series:
         target = self.target(info)
+        resource = self._core.resources.get((info.group, info.version, info.resource)) if info.is_resource else None
+        if resource is not None and resource.deprecated and resource.structural is None:
+            self._deprecated[info.group, info.version, info.resource, target[4], ""] = 1
         series = self._series.get(target)
         if series is None:
             series = self._series[target] = _Series()
@@ -124,6 +133,12 @@ class Meters:
             "component. Not all requests are tracked this way.",
             (*_LABELS, "component"), {(*key, "apiserver"): count for key, count in self.long_running.items()},
         )  # fmt: skip
+        yield Family(
+            "apiserver_requested_deprecated_apis", "gauge",
+            "Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and "
+            "removed_release.",
+            ("group", "version", "resource", "subresource", "removed_release"), self._deprecated,
+        )  # fmt: skip
         yield from self._core.counts.families()
         for other in self.others:
             yield from other()
@@ -157,6 +172,13 @@ class Meters:
             "apiserver_request_duration_seconds", "histogram",
             "Response latency distribution in seconds for each verb, group, version, resource, subresource, scope and component.",
             (*_LABELS, "component"), {(*key, "apiserver"): found.seconds for key, found in self._series.items()},
+        )  # fmt: skip
+        yield Family(
+            "apiserver_request_sli_duration_seconds", "histogram",
+            "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for "
+            "each verb, group, version, resource, subresource, scope and component.",
+            (*_LABELS, "component"),
+            {(*key, "apiserver"): found.own_seconds for key, found in self._series.items() if key[0] not in _LONG},
         )  # fmt: skip
         yield Family(
             "apiserver_response_sizes", "histogram",

@@ -18,6 +18,7 @@ from kubern.apiserver.audit.record import CURRENT, annotate
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion_webhook import converted
 from kubern.apiserver.core import Core
+from kubern.apiserver.deprecation import warned
 from kubern.apiserver.freshness import Freshness
 from kubern.apiserver.identity import Decision, User
 from kubern.apiserver.presenting import media_of
@@ -110,6 +111,9 @@ class Pipeline:
         ):
             raise unsupported(ACCEPTED)
         call = Call(request, info, user, resource)
+        return warned(self._now, call) if resource.deprecated else self._now(call)
+
+    def _now(self, call: Call) -> Answer | Awaitable[Answer]:
         freshness = self._core.freshness
         if freshness is not None and _asks_for_now(self._core, call):
             return self._caught_up(freshness, call)

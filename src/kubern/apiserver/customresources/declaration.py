@@ -74,6 +74,7 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         categories=tuple(names.get("categories") or ()),
         subresources=_subresources(given),
         storage_version=bool(version.get("storage")),
+        deprecated=_deprecation(spec, version, names["kind"]),
         generation=True,
         scale=_scale(given.get("scale")),
         columns=columns_of(version.get("additionalPrinterColumns") or ()),
@@ -90,6 +91,12 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         structural=structural,
         storage_prefix=prefix_of(crd),
     )
+
+
+def _deprecation(spec: Obj, version: Obj, kind: str) -> str:
+    if not version.get("deprecated"):
+        return ""
+    return str(version.get("deprecationWarning") or f"{spec['group']}/{version['name']} {kind} is deprecated")
 
 
 def _asking(resource: Resource, stored: Resource, converter: Converter) -> Resource:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kubern.apiserver.cache import Change
+from kubern.apiserver.elsewhere import elsewhere
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.feed import Feed
 from kubern.apiserver.flow.estimate import list_width
@@ -139,8 +140,9 @@ class FlowControl:
         level.inqueue[schema] += 1
         executed = False
         try:
-            async with asyncio.timeout(self._wait) as limit:
-                await turn
+            with elsewhere(self._clock.monotonic):
+                async with asyncio.timeout(self._wait) as limit:
+                    await turn
             executed = True
         except BaseException as error:
             if turn.done() and not turn.cancelled():

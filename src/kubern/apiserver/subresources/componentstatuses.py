@@ -26,7 +26,6 @@ from kubern.http.contract import Answer
 from kubern.store.contract import StoreError
 
 STORE, COMPONENTS = "etcd-0", {"controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler"}
-DEPRECATED = "v1 ComponentStatus is deprecated in v1.19+"
 
 
 async def serve(core: Core, call: Call) -> Answer:
@@ -41,10 +40,10 @@ async def serve(core: Core, call: Call) -> Answer:
         entry = next((each for each in entries if each.name == call.info.name), None)
         if entry is None:
             raise not_found(call.resource, call.info.name)
-        return body_response(200, form.encode(entry), media, [DEPRECATED])
+        return body_response(200, form.encode(entry), media)
     match = matcher(call.resource, list_options(call.info, watch=False))
     chosen = [entry for entry in entries if match is None or match(entry)]
-    return body_response(200, form.encode_list(chosen, ListMeta(core.feed.revision)), media, [DEPRECATED])
+    return body_response(200, form.encode_list(chosen, ListMeta(core.feed.revision)), media)
 
 
 def _form(core: Core, call: Call, transform: str) -> Form:

@@ -20,6 +20,7 @@ from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed
 from kubern.apiserver.admission_chain import Attributes, refused
 from kubern.apiserver.admission_request import admission_request
 from kubern.apiserver.conversion import to_served
+from kubern.apiserver.elsewhere import elsewhere
 from kubern.apiserver.matching import EXEMPT, selects_namespace, selects_object
 from kubern.apiserver.metadata import random_uid
 from kubern.apiserver.mutation import Turns, take_over
@@ -103,7 +104,8 @@ async def _mutate(attributes: Attributes) -> None:
         if asked is not None:
             place, changed = place_of(turns.number, index), False
             try:
-                changed = await _mutate_by(asked, attributes, place)
+                with elsewhere(attributes.core.clock.monotonic):
+                    changed = await _mutate_by(asked, attributes, place)
             finally:
                 note_mutation(hook, place, changed=changed)
             turns.took(hook.id, changed=changed, again=hook.again)
@@ -139,7 +141,8 @@ async def _mutate_by(asked: Asked, attributes: Attributes, place: str) -> bool:
 
 async def _validate(chosen: list[Asked], attributes: Attributes) -> None:
     calls = [_validate_by(asked, attributes, place_of(0, index)) for index, asked in enumerate(chosen)]
-    results = await asyncio.gather(*calls, return_exceptions=True)
+    with elsewhere(attributes.core.clock.monotonic):
+        results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:
         if result is not None:
             raise result

@@ -25,6 +25,7 @@ RESOURCE = Resource(
     singular="componentstatus",
     namespaced=False,
     schema="io.k8s.api.core.v1.ComponentStatus",
+    deprecated="v1 ComponentStatus is deprecated in v1.19+",
     short_names=("cs",),
     verbs=READ_VERBS,
     stored=False,

@@ -77,6 +77,7 @@ RESOURCE = Resource(
     namespaced=True,
     schema="io.k8s.api.core.v1.Endpoints",
     short_names=("ep",),
+    deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     storage_prefix="services/endpoints",
     columns=(NAME, column("Endpoints", _shown, "The first addresses that are ready, with their ports."), AGE),
     default=_default,
