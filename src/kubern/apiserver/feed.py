@@ -27,6 +27,8 @@ PATIENCE = 0.2
 """Seconds that somebody waits for a revision that may never come: it may be of keys that others write beside ours."""
 BEHIND = 3.0
 """Seconds that a write of ours may take to come back; then the feed does not follow."""
+RENEW_EVERY = 5.0
+"""Seconds between two watches that are opened because the one before was silent: one that has much to catch up with needs time."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,9 @@ class Feed:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._task: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
+        self._renewing = False
+        self._renew_from = 0.0
         self.revision = 0
 
     def add(self, cache: ResourceCache, broadcaster: Broadcaster) -> None:
@@ -128,9 +133,21 @@ class Feed:
         except StoreFull:
             await self._compare(revision)
             return
-        await self.wait_a_little(marked.revision, BEHIND)
+        await self.wait_a_little(marked.revision, BEHIND / 2)
+        if self.revision < revision:
+            self._renew()
+            await self.wait_a_little(marked.revision, BEHIND / 2)
         if self.revision < revision:
             raise self._is_behind(revision)
+
+    def _renew(self) -> None:
+        """Follow the store by another watch: a member of etcd that is cut off may leave a stream open, and never say a word."""
+        now = self._clock.monotonic()
+        if self._watch is not None and now >= self._renew_from:
+            _log.warning("the store feed is behind and watches anew", extra={"revision": self.revision})
+            self._renew_from = now + RENEW_EVERY
+            self._renewing = True
+            self._watch.close()
 
     async def _compare(self, revision: int) -> None:
         """Return once the caches show what the store held at `revision`, found by comparison, since nothing can be written to it."""
@@ -181,11 +198,12 @@ class Feed:
         backoff = Backoff(0.1, 5)
         while True:
             try:
-                watch = watch or await self._load()
+                watch = self._watch = watch or await self._load()
                 async for batch in watch:
                     self._apply(batch)
                     backoff.reset("feed")
-                return
+                if not self._renewing:
+                    return
             except Compacted:
                 _log.warning("the store feed fell behind and starts over", extra={"revision": self.revision})
             except StoreError:
@@ -194,6 +212,10 @@ class Feed:
                 if watch:
                     watch.close()
             watch = None
+            if self._renewing:
+                self._renewing = False
+                watch = self._store.watch(ROOT, prefix_end(ROOT), revision=self.revision + 1)
+                continue
             await self._clock.sleep(backoff.next("feed"))
 
     def _apply(self, batch: Sequence[Event]) -> None:

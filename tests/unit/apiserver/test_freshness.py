@@ -113,3 +113,45 @@ async def test_a_full_store_is_compared_since_nothing_can_be_written_to_it(compa
         assert feed.revision == 1  # what is claimed to have been seen has been seen
     finally:
         await feed.close()
+
+
+class Deaf:
+    """A watch whose stream is open, and silent until it is closed."""
+
+    def __init__(self) -> None:
+        self._closed = asyncio.Event()
+
+    def __aiter__(self) -> Deaf:
+        return self
+
+    async def __anext__(self) -> Sequence[Event]:
+        await self._closed.wait()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Cut(Shared):
+    """A store whose first watch is deaf."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def watch(self, key: bytes, end: bytes | None = None, *, revision: int = 0) -> Shared:
+        self.asked.append(revision)
+        return Deaf() if len(self.asked) == 1 else self  # type: ignore[return-value]
+
+
+async def test_a_watch_that_is_silent_is_replaced_where_it_was() -> None:
+    store = Cut()
+    feed = Feed(store, Hurried())  # type: ignore[arg-type]
+    await feed.start()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            store.newest = 40
+            await Freshness(store, feed).catch_up()  # type: ignore[arg-type]
+        assert (feed.revision, store.asked) == (41, [2, 2])
+    finally:
+        await feed.close()

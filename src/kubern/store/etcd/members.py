@@ -38,6 +38,7 @@ _LOST = (
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), ("grpc.enable_http_proxy", 0),
     ("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 5_000), ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.http2.max_pings_without_data", 0),  # else a watch on which nothing happens outlives its member
 ]  # fmt: skip
 
 Lost = grpc.aio.AioRpcError
