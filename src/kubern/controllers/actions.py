@@ -68,7 +68,7 @@ class Patch(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Replace an object, if it has not changed since it was observed."""
+    """Replace an object, if it has not changed since it was observed but by the actions before this one."""
 
     gvr: GVR
     obj: Obj

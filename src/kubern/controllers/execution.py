@@ -77,7 +77,9 @@ class Executor:
             case Patch():
                 return await self._patch(key, action, base, now)
             case Update():
-                answer = await self._client.update(action.gvr, action.obj, subresource=action.subresource)
+                answer = await self._client.update(
+                    action.gvr, base.newest(action.gvr, action.obj), subresource=action.subresource
+                )
                 base.written(action.gvr, answer)
                 self._expectations.wrote(key, action.gvr, answer, now)
                 return str(answer["metadata"]["name"])
@@ -127,14 +129,24 @@ class Executor:
 
 
 class Base:
-    """The observed object in its newest known state: what the status is written onto."""
+    """What one plan has written so far: the observed object in its newest known state, which the status is written onto, and the
+    versions of all others."""
 
     def __init__(self, gvr: GVR, obj: Obj | None) -> None:
         self._gvr = gvr
         self.obj = obj
+        self._versions: dict[str, str] = {}
+
+    def newest(self, gvr: GVR, obj: Obj) -> Obj:
+        """Return an object to write, with the version that the plan itself has made of it."""
+        version = self._versions.get(obj["metadata"].get("uid", ""))
+        return {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}} if version else obj
 
     def written(self, gvr: GVR, answer: Obj) -> None:
         """An action wrote `answer`: take it over if it is this object."""
+        meta = answer["metadata"]
+        if meta.get("uid") and meta.get("resourceVersion"):
+            self._versions[meta["uid"]] = meta["resourceVersion"]
         if self.obj is None or gvr != self._gvr:
             return
         if answer["metadata"].get("uid") == self.obj["metadata"].get("uid"):

@@ -8,7 +8,7 @@ import pytest
 
 from kubern.base.json import Obj
 from kubern.client.informer import key_of
-from kubern.controllers.actions import Event, Patch, Plan, Update
+from kubern.controllers.actions import Event, Plan, Update
 from kubern.controllers.kinds import persistentvolume_binder
 from kubern.controllers.resources import CLAIMS, STORAGE_CLASSES, VOLUMES
 from kubern.controllers.volumes.matching import default_class, find, mismatch
@@ -111,15 +111,11 @@ def look(world: World, obj: Obj) -> Plan:
 
 
 def _apply(world: World, action: Any) -> None:
+    assert isinstance(action, Update | Event), "upstream's role for the binder allows no patches"
     if isinstance(action, Update):
-        old = world.cache.get(action.gvr, *key_of(action.obj))
-        world.put(action.gvr, {**action.obj, "status": (old or {}).get("status") or {}})
-    elif isinstance(action, Patch):
-        old = world.cache.get(action.gvr, action.namespace, action.name)
-        assert old is not None
-        notes = {**(old["metadata"].get("annotations") or {}), **(action.patch["metadata"].get("annotations") or {})}
-        status = {**(old.get("status") or {}), **(action.patch.get("status") or {})}
-        world.put(action.gvr, {**old, "metadata": {**old["metadata"], "annotations": notes}, "status": status})
+        old = world.cache.get(action.gvr, *key_of(action.obj)) or {}
+        other = ("spec", "status")[action.subresource != "status"]
+        world.put(action.gvr, {**action.obj, other: old.get(other) or {}})
 
 
 def events(plan: Plan) -> list[str]:

@@ -6,7 +6,7 @@ The volume's claimRef is written first, against the version that was seen: two c
 from __future__ import annotations
 
 from kubern.base.json import Obj
-from kubern.controllers.actions import Action, Patch, Update
+from kubern.controllers.actions import Action, Update
 from kubern.controllers.resources import CLAIMS, VOLUMES
 from kubern.controllers.volumes.matching import BIND_COMPLETED, BOUND_BY_CONTROLLER, annotations_of, names
 
@@ -18,14 +18,13 @@ def bind(claim: Obj, volume: Obj) -> list[Action]:
 
 def phase(gvr_is_volume: bool, obj: Obj, wanted: str, message: str = "") -> list[Action]:
     """Return the write of a phase, none when it is there already."""
-    status, meta = obj.get("status") or {}, obj["metadata"]
+    status = obj.get("status") or {}
     if status.get("phase") == wanted and (not gvr_is_volume or (status.get("message") or "") == message):
         return []
-    new = {"phase": wanted, **({"message": message or None} if gvr_is_volume else {})}
-    gvr = VOLUMES if gvr_is_volume else CLAIMS
-    return [
-        Patch(gvr, meta.get("namespace", ""), meta["name"], {"metadata": {"uid": meta["uid"]}, "status": new}, "status")
-    ]
+    new = {key: value for key, value in status.items() if key != "message"} | {"phase": wanted}
+    if message:
+        new["message"] = message
+    return [Update(VOLUMES if gvr_is_volume else CLAIMS, {**obj, "status": new}, "status")]
 
 
 def _volume(claim: Obj, volume: Obj) -> list[Action]:
@@ -36,14 +35,15 @@ def _volume(claim: Obj, volume: Obj) -> list[Action]:
             "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": meta["namespace"], "name": meta["name"],
             "uid": meta["uid"], "resourceVersion": meta.get("resourceVersion", ""),
         }  # fmt: skip
-        changed = {**volume, "spec": {**volume["spec"], "claimRef": reference}}
-        actions.append(Update(VOLUMES, changed if names(volume, claim) else _annotated(changed, BOUND_BY_CONTROLLER)))
+        ours = names(volume, claim)
+        volume = {**volume, "spec": {**volume["spec"], "claimRef": reference}}
+        volume = volume if ours else _annotated(volume, BOUND_BY_CONTROLLER)
+        actions.append(Update(VOLUMES, volume))
     return [*actions, *phase(True, volume, "Bound")]
 
 
 def _claim(claim: Obj, volume: Obj) -> list[Action]:
-    meta, name = claim["metadata"], volume["metadata"]["name"]
-    changed = claim
+    name, changed = volume["metadata"]["name"], claim
     if claim["spec"].get("volumeName") != name:
         changed = _annotated({**claim, "spec": {**claim["spec"], "volumeName": name}}, BOUND_BY_CONTROLLER)
     if BIND_COMPLETED not in annotations_of(claim):
@@ -51,13 +51,12 @@ def _claim(claim: Obj, volume: Obj) -> list[Action]:
     actions: list[Action] = [Update(CLAIMS, changed)] if changed is not claim else []
     status = claim.get("status") or {}
     if status.get("phase") != "Bound":
-        new = {
+        new = status | {
             "phase": "Bound",
             "accessModes": volume["spec"].get("accessModes") or [],
             "capacity": volume["spec"].get("capacity") or {},
         }
-        patch = {"metadata": {"uid": meta["uid"]}, "status": new}
-        actions.append(Patch(CLAIMS, meta["namespace"], meta["name"], patch, "status"))
+        actions.append(Update(CLAIMS, {**changed, "status": new}, "status"))
     return actions
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from kubern.base.json import Obj
-from kubern.controllers.actions import Action, Event, Patch, Plan, Update
+from kubern.controllers.actions import Action, Event, Plan, Update
 from kubern.controllers.resources import CLAIMS
 from kubern.controllers.volumes.binding import bind, phase
 from kubern.controllers.volumes.matching import (
@@ -112,15 +112,15 @@ def _provisioned(claim: Obj, held: Obj | None) -> Plan:
     if provisioner.startswith("kubernetes.io/") and provisioner != NO_PROVISIONER:
         message = "no volume plugin matched"
         return _wait(claim, Event(claim, "Warning", "ProvisioningFailed", message))
-    meta, wanted = claim["metadata"], dict.fromkeys(PROVISIONERS, provisioner)
+    wanted = dict.fromkeys(PROVISIONERS, provisioner)
     asked = wanted.items() <= annotations_of(claim).items()
-    patch = {"metadata": {"uid": meta["uid"], "annotations": wanted}}
+    noted = {**claim, "metadata": {**claim["metadata"], "annotations": {**annotations_of(claim), **wanted}}}
     message = (
         f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system "
         "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
     )
     event = Event(claim, "Normal", "ExternalProvisioning", message)
-    return _wait(claim, *(() if asked else (Patch(CLAIMS, meta["namespace"], meta["name"], patch),)), event)
+    return _wait(noted, *(() if asked else (Update(CLAIMS, noted),)), event)
 
 
 def _wait(claim: Obj, *actions: Action) -> Plan:
