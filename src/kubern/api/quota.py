@@ -153,16 +153,17 @@ def total(usages: Iterable[Mapping[str, Quantity]]) -> dict[str, Quantity]:
     return found
 
 
-def in_scope(quota: Obj, pod: Obj) -> bool:
-    """Say whether a quota's scopes cover a pod."""
+def in_scope(quota: Obj, plural: str, obj: Obj) -> bool:
+    """Say whether a quota's scopes cover an object: a pod or a PersistentVolumeClaim, nothing else."""
     spec = quota["spec"]
     required: list[Obj] = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
     required += (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
-    return all(_covers(each, pod) for each in required)
+    covers = {"pods": _covers, "persistentvolumeclaims": _covers_claim}.get(plural)
+    return all(covers is not None and covers(each, obj) for each in required)
 
 
 def has_scopes(quota: Obj) -> bool:
-    """Say whether a quota covers some pods only (and nothing but pods)."""
+    """Say whether a quota covers some pods or claims only (and nothing but these)."""
     return bool(quota["spec"].get("scopes") or quota["spec"].get("scopeSelector"))
 
 
@@ -177,6 +178,16 @@ def _covers(requirement: Obj, pod: Obj) -> bool:
     if name == "CrossNamespacePodAffinity":
         return _crosses_namespaces(spec)
     return False
+
+
+def _covers_claim(requirement: Obj, claim: Obj) -> bool:
+    """A claim is covered by each class that it has, asks for or is about to get."""
+    if requirement["scopeName"] != "VolumeAttributesClass":
+        return False
+    status = claim.get("status") or {}
+    target = (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName")
+    names = (claim["spec"].get("volumeAttributesClassName"), status.get("currentVolumeAttributesClassName"), target)
+    return any(_matches(requirement, name) for name in {each for each in names if each} or {""})
 
 
 def _matches(requirement: Obj, value: str) -> bool:

@@ -47,7 +47,8 @@ async def charge(attributes: Attributes) -> None:
 def _covers(quota: Obj, attributes: Attributes, usage: Usage) -> bool:
     hard = _hard(quota)
     is_pod = attributes.resource.group_resource == "pods"
-    if has_scopes(quota) and not (is_pod and attributes.obj and in_scope(quota, attributes.obj)):
+    kind = attributes.resource.group_resource
+    if has_scopes(quota) and not (attributes.obj and in_scope(quota, kind, attributes.obj)):
         return False
     return any(name in usage for name in hard) or (is_pod and attributes.operation == "CREATE" and bool(hard))
 

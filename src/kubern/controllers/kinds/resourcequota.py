@@ -86,6 +86,13 @@ def _spec_matters(before: Obj, after: Obj) -> bool:
     return bool(before["spec"] != after["spec"])
 
 
+def _claim_matters(before: Obj, after: Obj) -> bool:
+    """The classes that a claim has and is about to get are in its status."""
+    names = ("currentVolumeAttributesClassName", "modifyVolumeStatus")
+    old, new = before.get("status") or {}, after.get("status") or {}
+    return _spec_matters(before, after) or any(old.get(name) != new.get(name) for name in names)
+
+
 def _never(before: Obj, after: Obj) -> bool:
     return False
 
@@ -101,7 +108,7 @@ WATCHES = (
     Watch(RESOURCE_QUOTAS, _new_or_changed),
     Watch(PODS, _quotas(_pod_matters)),
     Watch(SERVICES, _quotas(_spec_matters)),
-    Watch(CLAIMS, _quotas(_spec_matters)),
+    Watch(CLAIMS, _quotas(_claim_matters)),
     Watch(RESOURCE_CLAIMS, _quotas(_never)),
     *(Watch(gvr, _quotas(_never)) for gvr in COUNTED),
 )
@@ -112,11 +119,11 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     quota = cache.at(RESOURCE_QUOTAS, key)
     if quota is None:
         return None
-    pods = [pod for pod in cache.list(PODS, key[0]) if counts_for_pods(pod) and in_scope(quota, pod)]
-    usages = [pod_usage(pod) for pod in pods]
+    pods = [pod for pod in cache.list(PODS, key[0]) if counts_for_pods(pod) and in_scope(quota, "pods", pod)]
+    claims = [each for each in cache.list(CLAIMS, key[0]) if in_scope(quota, "persistentvolumeclaims", each)]
+    usages = [pod_usage(pod) for pod in pods] + [claim_usage(each) for each in claims]
     if not has_scopes(quota):
         usages += [service_usage(each) for each in cache.list(SERVICES, key[0])]
-        usages += [claim_usage(each) for each in cache.list(CLAIMS, key[0])]
         usages += [device_usage(each) for each in cache.list(RESOURCE_CLAIMS, key[0])]
         usages += [count_usage(gvr.plural, gvr.group, len(cache.list(gvr, key[0]))) for gvr in COUNTED]
     return Observed(quota, total(usages))
