@@ -217,7 +217,7 @@ SAMPLES: dict[str, Any] = {
     "resource.k8s.io resourceslices": {
         "spec": {
             "driver": "d.example.com",
-            "pool": {"name": "p"},
+            "pool": {"name": "p", "resourceSliceCount": 1},
             "nodeName": "n1",
             "devices": [{"name": "d0", "attributes": {}}],
         }

@@ -79,6 +79,11 @@ _CONFIG_KEY = _format(
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
     "[-._a-zA-Z0-9]+", "key.name", "KEY_NAME", "key-name",
 )  # fmt: skip
+_CONDITION_REASON = _format(
+    "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or "
+    "'_,:', and must end with an alphanumeric character or '_'",
+    "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?", "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB",
+)  # fmt: skip
 _HTTP_HEADER = _format(
     "a valid HTTP header must consist of alphanumeric characters or '-'", "[-A-Za-z0-9]+", "X-Header-Name"
 )
@@ -179,6 +184,11 @@ def path_segment(name: str) -> list[str]:
     if name in (".", ".."):
         return [f"may not be '{name}'"]
     return [f"may not contain '{char}'" for char in "/%" if char in name]
+
+
+def condition_reason(reason: str) -> list[str]:
+    """Return what is wrong with the reason of a condition."""
+    return _CONDITION_REASON.check(reason)
 
 
 def http_header_name(name: str) -> list[str]:

@@ -7,15 +7,18 @@ What always holds: converting there and back gives the same object.
 from __future__ import annotations
 
 from kubern.api import field, names
-from kubern.api.rules.checks import named, one_of
+from kubern.api.rules.checks import named
+from kubern.api.rules.device_config import MAX_CONFIG, check_config
+from kubern.api.rules.device_names import Check, bounded, fully_qualified_name
 from kubern.api.rules.device_selectors import check_selectors
-from kubern.api.rules.values import at, fill, fill_empty, items, part
+from kubern.api.rules.device_taints import MAX_TOLERATIONS, check_toleration
+from kubern.api.rules.values import fill, fill_empty, items, part
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
 _EXACT = ("deviceClassName", "selectors", "allocationMode", "count", "adminAccess", "tolerations", "capacity")
 _MODES = ("All", "ExactCount")
-_MAX_REQUESTS = 32
+_MAX_REQUESTS, _MAX_CONSTRAINTS, _MAX_CHOICES = 32, 32, 8
 
 
 def default_requests(spec: Obj) -> None:
@@ -35,55 +38,68 @@ def _default_request(request: Obj) -> None:
 
 
 def check_requests(spec: Obj, path: str) -> list[Cause]:
-    """Return what is wrong with the requests of a claim's specification."""
-    requests, here = at(spec, "devices.requests") or [], f"{path}.devices.requests"
-    causes = [field.too_many(here, len(requests), _MAX_REQUESTS)] if len(requests) > _MAX_REQUESTS else []
-    seen = set()
-    for i, request in enumerate(requests):
-        name = request.get("name") or ""
-        causes += _check_request(request, f"{here}[{i}]")
-        if name in seen:
-            causes.append(field.duplicate(f"{here}[{i}].name", name))
-        seen.add(name)
-    return causes + _check_references(spec, path)
+    """Return what is wrong with the requests, constraints and configurations of a claim's specification."""
+    devices, here = part(spec, "devices"), f"{path}.devices"
+    reference = request_reference(spec)
+
+    def check_constraint(constraint: Obj, at_: str) -> list[Cause]:
+        return _check_references(constraint, at_, reference) + _check_attribute(constraint, at_)
+
+    def check_one_config(config: Obj, at_: str) -> list[Cause]:
+        return _check_references(config, at_, reference) + check_config(config, at_)
+
+    causes = bounded(devices.get("requests") or [], _MAX_REQUESTS, f"{here}.requests", _check_request, _name)
+    causes += bounded(devices.get("constraints") or [], _MAX_CONSTRAINTS, f"{here}.constraints", check_constraint)
+    return causes + bounded(devices.get("config") or [], MAX_CONFIG, f"{here}.config", check_one_config)
 
 
-def _check_references(spec: Obj, path: str) -> list[Cause]:
-    """Return a cause for each name of a constraint or configuration that is no request's."""
+def request_reference(spec: Obj) -> Check:
+    """Return the check of a request's name, or that of one of its choices (`a/b`), as constraints and allocations give it."""
     known: set[str] = set()
     for _, request in items(spec, "devices.requests"):
-        name = request.get("name") or ""
-        known |= {name, *(f"{name}/{each.get('name') or ''}" for each in request.get("firstAvailable") or ())}
+        name = _name(request)
+        known |= {name, *(f"{name}/{_name(each)}" for each in request.get("firstAvailable") or ())}
     message = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
-    return [
-        field.invalid(f"{path}.devices.{kind}[{i}].requests[{j}]", name, message)
-        for kind in ("constraints", "config")
-        for i, one in items(spec, f"devices.{kind}")
-        for j, name in items(one, "requests")
-        if name not in known
-    ]
+
+    def check(name: str, path: str) -> list[Cause]:
+        parts = name.split("/")
+        causes = [cause for part in parts for cause in named(part, path, names.dns1123_label)] if len(parts) < 3 else []
+        return causes if name in known else [*causes, field.invalid(path, name, message)]
+
+    return check
+
+
+def _name(request: Obj) -> str:
+    return request.get("name") or ""
+
+
+def _check_references(one: Obj, path: str, reference: Check) -> list[Cause]:
+    return bounded(one.get("requests") or [], _MAX_REQUESTS, f"{path}.requests", reference, str)
+
+
+def _check_attribute(constraint: Obj, path: str) -> list[Cause]:
+    for name in ("matchAttribute", "distinctAttribute"):
+        if constraint.get(name) is not None:
+            return fully_qualified_name(constraint[name], f"{path}.{name}")
+    message = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
+    return [field.required(path, message)]
 
 
 def _check_request(request: Obj, path: str) -> list[Cause]:
     causes = named(request.get("name"), f"{path}.name", names.dns1123_label)
     exactly, first = request.get("exactly"), request.get("firstAvailable")
+    one = "exactly one of `exactly` or `firstAvailable` is required"
     if exactly is not None and first:
-        return [
-            *causes,
-            field.invalid(
-                path,
-                field.OMITTED,
-                "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set",
-            ),
-        ]
-    if exactly is None and not first:
-        return [*causes, field.required(path, "exactly one of `exactly` or `firstAvailable` is required")]
+        return [*causes, field.invalid(path, None, f"{one}, but multiple fields are set")]
     if exactly is not None:
         return causes + _check_exact(exactly, f"{path}.exactly")
-    for i, each in items(request, "firstAvailable"):
-        causes += named(each.get("name"), f"{path}.firstAvailable[{i}].name", names.dns1123_label)
-        causes += _check_exact(each, f"{path}.firstAvailable[{i}]")
-    return causes
+    if not first:
+        return [*causes, field.required(path, one)]
+    return causes + bounded(first, _MAX_CHOICES, f"{path}.firstAvailable", _check_choice, _name)
+
+
+def _check_choice(request: Obj, path: str) -> list[Cause]:
+    return named(request.get("name"), f"{path}.name", names.dns1123_label) + _check_exact(request, path)
 
 
 def _check_exact(request: Obj, path: str) -> list[Cause]:
@@ -93,13 +109,15 @@ def _check_exact(request: Obj, path: str) -> list[Cause]:
     else:
         causes = [field.required(here, "")]
     causes += check_selectors(request.get("selectors") or [], f"{path}.selectors")
-    causes += one_of(request, "allocationMode", f"{path}.", _MODES)
-    count = request.get("count") or 0
-    if request.get("allocationMode") == "ExactCount" and count <= 0:
+    mode, count = request.get("allocationMode") or "", request.get("count") or 0
+    if mode not in _MODES:
+        causes.append(field.not_supported(f"{path}.allocationMode", mode, _MODES))
+    if mode == "ExactCount" and count <= 0:
         causes.append(field.invalid(f"{path}.count", count, "must be greater than zero"))
-    if request.get("allocationMode") == "All" and count:
+    if mode == "All" and count:
         causes.append(field.invalid(f"{path}.count", count, "must not be specified when allocationMode is 'All'"))
-    return causes
+    tolerations = request.get("tolerations") or []
+    return causes + bounded(tolerations, MAX_TOLERATIONS, f"{path}.tolerations", check_toleration)
 
 
 def requests_from_v1beta1(spec: Obj) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from kubern.api.resource import STATUS, Column, Conversion, OtherVersion, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import immutable
-from kubern.api.rules.devices import check_requests, claim_from_v1beta1, claim_to_v1beta1, default_requests
+from kubern.api.rules.device_claim_status import check_claim_status
+from kubern.api.rules.devices import (
+    check_requests,
+    claim_from_v1beta1,
+    claim_to_v1beta1,
+    default_requests,
+    request_reference,
+)
 from kubern.api.rules.values import at, part
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -24,6 +31,11 @@ def validate(obj: Obj) -> list[Cause]:
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what may not be changed: all that is asked for."""
     return immutable(new.get("spec"), old.get("spec"), "spec")
+
+
+def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what is wrong with what scheduler, controllers and drivers say of a claim."""
+    return check_claim_status(new, old, request_reference(part(new, "spec")))
 
 
 def _state(obj: Obj) -> str:
@@ -63,4 +75,5 @@ RESOURCE = Resource(
     default=default,
     validate=validate,
     validate_update=validate_update,
+    validate_status_update=validate_status_update,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubern.api.metadata import check_accessories
 from kubern.api.resource import Conversion, OtherVersion, Resource
 from kubern.api.rules.checks import immutable
 from kubern.api.rules.devices import check_requests, default_requests, template_from_v1beta1, template_to_v1beta1
@@ -17,7 +18,8 @@ def default(obj: Obj) -> None:
 
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a ResourceClaimTemplate."""
-    return check_requests(part(obj, "spec.spec"), "spec.spec")
+    causes = check_accessories(part(obj, "spec.metadata"), "spec.metadata")
+    return causes + check_requests(part(obj, "spec.spec"), "spec.spec")
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:

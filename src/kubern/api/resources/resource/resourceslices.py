@@ -4,36 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubern.api import field, names
+from kubern.api import field
 from kubern.api.resource import Column, Conversion, OtherVersion, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import immutable, named
+from kubern.api.rules.checks import immutable
+from kubern.api.rules.device_names import driver_name, pool_name
+from kubern.api.rules.device_slices import check_devices, check_place
 from kubern.api.rules.devices import slice_from_v1beta1, slice_to_v1beta1
-from kubern.api.rules.values import at, items, part
+from kubern.api.rules.values import at, part
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
-
-_WHERE = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
 
 
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a ResourceSlice."""
     spec = part(obj, "spec")
-    driver = spec.get("driver") or ""
-    causes = named(driver, "spec.driver", names.dns1123_subdomain) if driver else [field.required("spec.driver", "")]
-    if not at(spec, "pool.name"):
-        causes.append(field.required("spec.pool.name", ""))
-    if sum(bool(spec.get(name)) for name in _WHERE) != 1:
-        message = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
-        causes.append(field.required("spec", message))
-    seen = set()
-    for i, device in items(spec, "devices"):
-        name, path = device.get("name") or "", f"spec.devices[{i}].name"
-        causes += named(name, path, names.dns1123_label)
-        if name in seen:
-            causes.append(field.duplicate(path, name))
-        seen.add(name)
-    return causes
+    pool = part(spec, "pool")
+    causes = driver_name(spec.get("driver"), "spec.driver") + pool_name(pool.get("name"), "spec.pool.name")
+    count, generation = pool.get("resourceSliceCount") or 0, pool.get("generation") or 0
+    if count <= 0:
+        causes.append(field.invalid("spec.pool.resourceSliceCount", count, "must be greater than zero"))
+    if generation < 0:
+        causes.append(field.invalid("spec.pool.generation", generation, "must be greater than or equal to zero"))
+    return causes + check_place(spec, "spec") + check_devices(spec)
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
