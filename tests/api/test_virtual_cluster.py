@@ -163,6 +163,51 @@ def test_jobs_complete_and_fail_as_scripted(cluster):
     run(KUBECTL, "delete", "job", "good", "bad", "--timeout=30s")
 
 
+def talking(name, **more):
+    """A pod that says two lines at its start, and knows two commands."""
+    answers = "hostname: web-0\ncat /missing: {stderr: no such file, exit-code: 3}\n"
+    return scripted(name, {"log": "first\nsecond", "exec": answers} | more)
+
+
+def test_kubectl_reads_scripted_logs_and_runs_scripted_commands(cluster):
+    run, get = cluster[0].run, cluster[0].get
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(talking("talks")))
+    run(KUBECTL, "wait", "pod/talks", "--for=condition=Ready", "--timeout=30s")
+    assert run(KUBECTL, "logs", "talks").stdout == "first\nsecond\n"
+    assert run(KUBECTL, "logs", "talks", "--tail=1").stdout == "second\n"
+    assert run(KUBECTL, "exec", "talks", "--", "hostname").stdout == "web-0\n"
+    command = [KUBECTL, "exec", "talks", "--", "cat", "/missing"]
+    failed = subprocess.run(
+        command, env=cluster[0].environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (failed.returncode, failed.stdout) == (3, "")
+    assert "no such file" in failed.stderr
+    started = get("pod", "talks")["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    stamped = run(KUBECTL, "logs", "talks", "--timestamps").stdout.splitlines()[0]
+    assert stamped.startswith(started.removesuffix("Z"))
+    run(KUBECTL, "delete", "pod", "talks", "--wait=false")
+
+
+def test_logs_are_followed_until_a_pod_ends(cluster):
+    run = cluster[0].run
+    pod = talking("ticks", **{"log-every": "0.5", "run-for": "3"})
+    pod["spec"]["restartPolicy"] = "Never"
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(pod))
+    run(KUBECTL, "wait", "pod/ticks", "--for=jsonpath={.status.phase}=Running", "--timeout=30s")
+    lines = run(KUBECTL, "logs", "ticks", "--follow").stdout.split()
+    assert lines[:4] == ["first", "second", "first", "second"]
+    assert len(lines) >= 6
+    run(KUBECTL, "delete", "pod", "ticks", "--wait=false")
+
+
+def test_a_virtual_nodes_kubelet_answers_through_the_apiserver(cluster):
+    run = cluster[0].run
+    path = "/api/v1/nodes/virtual-1/proxy"
+    assert run(KUBECTL, "get", "--raw", f"{path}/healthz").stdout == "ok"
+    assert json.loads(run(KUBECTL, "get", "--raw", f"{path}/stats/summary").stdout)["node"]["nodeName"] == "virtual-1"
+    assert "node_cpu_usage_seconds_total" in run(KUBECTL, "get", "--raw", f"{path}/metrics/resource").stdout
+
+
 def test_a_silent_node_is_lost_and_comes_back(cluster):
     run = cluster[0].run
     run(KUBECTL, "annotate", "node", "virtual-1", "simulation.kubern/silent=true")

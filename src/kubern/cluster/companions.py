@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from kubern.apiserver.backends.access import Backends
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound
 from kubern.base.introspection import Introspection
@@ -25,6 +26,7 @@ from kubern.cluster.namespaces import NetworkNamespace
 from kubern.cluster.pki import Pki
 from kubern.cluster.settings import Settings
 from kubern.cluster.system_objects import DNS_PORT, default_class, dns_endpoints, dns_service
+from kubern.cluster.virtual_kubelets import serve_virtual_kubelets
 from kubern.controllers.cache import Options
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
@@ -78,8 +80,8 @@ class Companions:
         await nodes.synced.wait()
         return [name for _, name in nodes.known()]
 
-    async def start(self, group: asyncio.TaskGroup) -> None:
-        """Start all that the cluster's settings ask for."""
+    async def start(self, group: asyncio.TaskGroup, backends: Backends) -> None:
+        """Start all that the cluster's settings ask for. `backends` is how the apiserver reaches nodes."""
         clock, informers = self._clock, self._informers
         await self._first_time()
         programs = {name: Hosted(self._client_as(f"system:{name}"), Introspection()) for name in PORTS}
@@ -96,6 +98,10 @@ class Companions:
             names = [f"virtual-{number}" for number in range(1, self._settings.virtual_nodes + 1)]
             self._virtual = VirtualNodes(self._client_as("system:virtual-nodes"), informers, clock, names)
             group.create_task(self._virtual.run(), name="virtual nodes")
+            kubelets = serve_virtual_kubelets(
+                self._virtual, backends, self._pki, self._client_as("system:virtual-nodes"), clock
+            )
+            group.create_task(kubelets, name="virtual nodes' kubelets")
         group.create_task(self.metrics.run(), name="metrics server")
         group.create_task(self.custom_metrics.run(), name="custom metrics")
         ports = serve_component_ports(programs, self._namespace, self._pki, clock)

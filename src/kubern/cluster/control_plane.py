@@ -87,7 +87,7 @@ async def run_control_plane(state: Path) -> None:
             extensions = api.core.extensions
             extensions.attach("kube-system", METRICS_SERVICE, companions.metrics.handle)
             extensions.attach("kube-system", CUSTOM_METRICS_SERVICE, companions.custom_metrics.handle)
-            await companions.start(group)
+            await companions.start(group, api.core.backends)
             informers.start(group)
 
 

@@ -21,6 +21,7 @@ from kubern.kubelet.server.resource_metrics import resource_metrics
 from kubern.simulation import objects, script
 from kubern.simulation.heartbeats import Heartbeats
 from kubern.simulation.places import PodAddresses, place
+from kubern.simulation.source import Source
 from kubern.simulation.usage import VirtualUsage
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,15 @@ class VirtualNodes:
         """Return a virtual node's `/metrics/resource`; None for any other node."""
         if name not in self._places:
             return None
-        return resource_metrics(self._usage.summary(name, self._pods_of(name)))
+        return resource_metrics(self._summary(name))
+
+    def source(self) -> Source:
+        """Return what their kubelets' API is served from."""
+        names = {each.address: name for name, each in self._places.items()}
+        return Source(names.get, self._pods_of, self._pods.get, self._summary)
+
+    def _summary(self, name: str) -> Obj:
+        return self._usage.summary(name, self._pods_of(name))
 
     def _pods_of(self, name: str) -> list[Obj]:
         self._pods.add_index(_BY_NODE, _node_of)

@@ -12,6 +12,7 @@ from kubern.simulation.script import backoff, restarts, script_of
 LABEL = "kubern.io/virtual-node"
 CAPACITY = {"cpu": "32", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "110"}
 LEASE_SECONDS = 40
+KUBELET_PORT = 10250
 _CONDITIONS = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -70,6 +71,7 @@ def node_status(name: str, address: str, now: datetime, before: Obj) -> Obj:
         "allocatable": dict(CAPACITY),
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
         "conditions": conditions,
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "nodeInfo": info,
     }
 

@@ -47,9 +47,9 @@ def script_of(pod: Obj) -> Script:
     uid = meta.get("uid", "")
     code = said.get(EXIT_CODE, "0")
     known = code.isascii() and code.isdigit() and len(code) < 4 and int(code) < 256
-    run_for = _seconds(said.get(RUN_FOR), uid)
+    run_for = seconds(said.get(RUN_FOR), uid)
     return Script(
-        _seconds(said.get(START_AFTER), uid) or 0.0, ends if run_for is None else run_for, int(code) if known else 0
+        seconds(said.get(START_AFTER), uid) or 0.0, ends if run_for is None else run_for, int(code) if known else 0
     )
 
 
@@ -102,7 +102,8 @@ def _left(since: str | None, seconds: float, now: datetime) -> float:
     return max(0.0, seconds - (now - parse_time(since)).total_seconds())
 
 
-def _seconds(text: str | None, uid: str) -> float | None:
+def seconds(text: str | None, uid: str) -> float | None:
+    """Read `2.5` or `1..4` (spread evenly over the pods, by `uid`); None for anything else."""
     found = _SPAN.fullmatch(text or "")
     if found is None:
         return None

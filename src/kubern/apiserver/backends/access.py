@@ -66,6 +66,8 @@ class Backends:
         self._slices = slices
         self.dial = dial
         """May be replaced by one that opens sockets in the nodes' network."""
+        self.served_as: Callable[[str], str] = lambda host: ""
+        """By which name the kubelet at an address proves itself; empty: by the address. May be replaced likewise."""
         self.kubelet_tls = kubelet_tls
         self.rng = rng
 
@@ -88,7 +90,8 @@ class Backends:
         """Return a node's kubelet's address. Raises `NotFound` and `BadRequest` for a node without any address."""
         status = self.get("nodes", "", node_name).get("status") or {}
         endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-        return Address(node_address(status, node_name), endpoint.get("Port") or _KUBELET_PORT, self.kubelet_tls(verify))
+        host, port = node_address(status, node_name), endpoint.get("Port") or _KUBELET_PORT
+        return Address(host, port, self.kubelet_tls(verify), self.served_as(host))
 
     async def connect(self, address: Address, dial: Dial | None = None) -> Channel:
         """Open a connection, by `dial` when the address is not one of a node or pod. Raises `Unreachable`."""

@@ -22,9 +22,9 @@ from kubern.http.streaming import produced
 from kubern.kubelet.runtime.contract import RuntimeFailure
 from kubern.kubelet.server.contract import Node
 from kubern.kubelet.server.identity import authorize
-from kubern.kubelet.server.logs import LogOptions, read_log
+from kubern.kubelet.server.logs import LogOptions, ReadLog, read_log
 from kubern.kubelet.server.resource_metrics import resource_metrics
-from kubern.kubelet.server.streaming import Query, Streaming, parse_query
+from kubern.kubelet.server.streaming import Query, Streaming, StreamingCalls, parse_query
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,17 @@ _STREAMING = ("exec", "attach", "portForward")
 
 class KubeletApi:
     """The handler to serve. `node` is the kubelet, `access` knows who may ask it; `dial` opens connections to the runtime's streaming
-    server."""
+    server. A node without a runtime brings `streams` and `read` of its own."""
 
-    def __init__(self, node: Node, clock: Clock, access: Access | None = None, dial: Dial = dial_directly) -> None:
+    def __init__(
+        self, node: Node, clock: Clock, access: Access | None = None, dial: Dial = dial_directly,
+        streams: StreamingCalls | None = None, read: ReadLog = read_log,
+    ) -> None:  # fmt: skip
         self._node = node
+        self._read = read
         self._clock = clock
         self._access = access or Access(clock, None, None)
-        self._streaming = Streaming(node, dial)
+        self._streaming = streams or Streaming(node, dial)
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
@@ -138,7 +142,7 @@ class KubeletApi:
         async def is_running() -> bool:
             return await self._node.is_running(found.container_id)
 
-        pieces = read_log(found.path, options, self._clock, is_running)
+        pieces = self._read(found.path, options, self._clock, is_running)
         try:
             first = await anext(pieces, b"")
         except FileNotFoundError:

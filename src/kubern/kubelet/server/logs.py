@@ -32,6 +32,11 @@ class LogOptions(NamedTuple):
     stream: str = "All"
 
 
+IsRunning = Callable[[], Awaitable[bool]]
+ReadLog = Callable[[Path, LogOptions, Clock, IsRunning], AsyncIterator[bytes]]
+"""What `read_log` does."""
+
+
 class Entry(NamedTuple):
     """One entry of a log; `data` ends with a line break unless it is a part of a line."""
 
@@ -172,9 +177,7 @@ class _LogFile:
         return None
 
 
-async def read_log(
-    path: Path, options: LogOptions, clock: Clock, is_running: Callable[[], Awaitable[bool]]
-) -> AsyncIterator[bytes]:
+async def read_log(path: Path, options: LogOptions, clock: Clock, is_running: IsRunning) -> AsyncIterator[bytes]:
     """Yield a log's output in pieces, first an empty one when the file has been opened. Following ends when the container has
     ended and everything was read. Raises `FileNotFoundError` when there is no log."""
     formatter = LogFormatter(options)

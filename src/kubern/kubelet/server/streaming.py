@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from kubern.base.errors import BadRequest, InternalError
@@ -40,8 +41,24 @@ def ports_of(query: Query) -> list[int]:
     return ports
 
 
+class StreamingCalls(Protocol):
+    """The three streaming calls. They raise `StatusError`."""
+
+    async def exec(self, request: Request, pod: Obj, container: str, query: Query) -> Answer:
+        """Run a command in a container."""
+        ...
+
+    async def attach(self, request: Request, pod: Obj, container: str, query: Query) -> Answer:
+        """Attach to a container's main process."""
+        ...
+
+    async def port_forward(self, request: Request, pod: Obj, query: Query) -> Answer:
+        """Forward connections to a pod's ports."""
+        ...
+
+
 class Streaming:
-    """The three streaming calls. `dial` opens connections to the runtime."""
+    """The calls of a node with a runtime. `dial` opens connections to the runtime."""
 
     def __init__(self, node: Node, dial: Dial) -> None:
         self._node = node
@@ -49,13 +66,13 @@ class Streaming:
 
     async def exec(self, request: Request, pod: Obj, container: str, query: Query) -> Answer:
         """Run a command in a container."""
-        streams = _checked(request, query)
+        streams = checked_streams(request, query)
         url = await self._node.exec_url(pod, container, query.get("command", []), streams)
         return await self._to_runtime(request, url, streams)
 
     async def attach(self, request: Request, pod: Obj, container: str, query: Query) -> Answer:
         """Attach to a container's main process."""
-        streams = _checked(request, query)
+        streams = checked_streams(request, query)
         return await self._to_runtime(request, await self._node.attach_url(pod, container, streams), streams)
 
     async def port_forward(self, request: Request, pod: Obj, query: Query) -> Answer:
@@ -78,7 +95,8 @@ class Streaming:
             raise InternalError(f"error dialing backend: {error}") from error
 
 
-def _checked(request: Request, query: Query) -> Streams:
+def checked_streams(request: Request, query: Query) -> Streams:
+    """Read which streams a request for an upgrade has. Raises `BadRequest` when it is none."""
     if not is_upgrade(request):
         raise BadRequest("unable to upgrade: missing upgrade headers in request")
     return streams_of(query)
