@@ -405,6 +405,16 @@ class Connection(asyncio.Protocol):
             else:
                 self.transport.close()
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes of a streamed answer the peer has not taken yet."""
+        return self._writer.buffered if self._writer is not None else 0
+
+    def cut(self) -> None:
+        """Break a streamed answer off: the client sees that there was more, and asks again."""
+        if self._writer is not None:
+            self._writer.lost()
+
     def shut_down(self) -> None:
         """Finish: idle connections go now, an answer on its way is finished, streams end, taken-over connections are closed."""
         if self._writer is not None:

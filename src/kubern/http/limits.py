@@ -14,6 +14,8 @@ class Limits(NamedTuple):
     """A request's body, counted while it is read; more is answered 413."""
     send_buffer: int = 16 << 20
     """A streamed answer is cut when it is written to while more than this still waits to be sent."""
+    send_buffers: int = 256 << 20
+    """What may wait in all streamed answers together; when it is more, those with the most are cut until half of it is left."""
     head_timeout: float = 32.0
     """From the first byte of a request to the end of its head."""
     body_timeout: float = 60.0

@@ -92,6 +92,7 @@ class Server:
         now = self.loop.time()
         for connection in [c for c in self._connections if c.deadline < now]:
             connection.expire()
+        self._relieve()
         if self._dropped:
             log.warning("%d connections were dropped: %d are open", self._dropped, len(self._connections))
             self._dropped = 0
@@ -99,6 +100,21 @@ class Server:
         if self._tls is not None and self._sweeps % _RELOAD_EVERY == 0:
             self._tls.reload_if_changed()
         self._timer = self.loop.call_later(_SWEEP, self._sweep)
+
+    def _relieve(self) -> None:
+        """Cut those who take their streams most slowly while all of them together hold more than they may."""
+        held = [(waiting, id(c), c) for c in self._connections if (waiting := c.waiting)]
+        total = sum(waiting for waiting, _, _ in held)
+        if total <= self.limits.send_buffers:
+            return
+        cut, all_together = 0, total
+        for waiting, _, connection in sorted(held, reverse=True):
+            if total <= self.limits.send_buffers // 2:  # so that it is not the same again a second later
+                break
+            total -= waiting
+            cut += 1
+            connection.cut()
+        log.warning("%d of %d slow streams were cut: %d bytes waited in them all", cut, len(held), all_together)
 
     def stop_listening(self) -> None:
         """Refuse new connections; what is open goes on."""
