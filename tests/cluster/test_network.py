@@ -83,6 +83,20 @@ def test_a_service_spreads_over_its_pods_and_reaches_the_asker_itself(net):
         assert set(net.answers(pod, f"http://{address}/name", 40)) == SERVERS
 
 
+def test_traffic_stays_near_where_the_service_prefers_it(net):
+    for node, zone in zip(net.nodes, "aab", strict=True):
+        net.cluster.kubectl("label", "node", node, f"topology.kubernetes.io/zone={zone}", "--overwrite")
+    try:
+        zone = net.service("zone", trafficDistribution="PreferSameZone")["clusterIP"]
+        same = net.service("node", trafficDistribution="PreferSameNode")["clusterIP"]
+        eventually(lambda: set(net.answers("client", f"http://{same}/name")) == {"server-0"}, 30)
+        eventually(lambda: set(net.answers("client", f"http://{zone}/name", 30)) == {"server-0", "server-1"}, 30)
+        assert set(net.answers("server-2", f"http://{zone}/name")) == {"server-2"}
+    finally:
+        net.cluster.kubectl("label", "nodes", "--all", "topology.kubernetes.io/zone-")
+    eventually(lambda: set(net.answers("client", f"http://{zone}/name", 40)) == SERVERS, 30)
+
+
 def test_session_affinity_keeps_a_client_at_its_pod(net):
     address = net.service("sticky", sessionAffinity="ClientIP")["clusterIP"]
     net.ready("sticky", 3)

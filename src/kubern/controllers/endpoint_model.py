@@ -138,6 +138,15 @@ def hostname(service: Obj, pod: Obj) -> str:
     return str(spec["hostname"]) if here and spec.get("hostname") else ""
 
 
+def hints(service: Obj, node: str, zone: str) -> Obj:
+    """Return who should use an endpoint on this node, as the Service's `trafficDistribution` wants it; empty: everybody."""
+    wanted = service["spec"].get("trafficDistribution")
+    if wanted not in ("PreferClose", "PreferSameZone", "PreferSameNode"):
+        return {}
+    near: Obj = {"forZones": [{"name": zone}]} if zone else {}
+    return near | ({"forNodes": [{"name": node}]} if wanted == "PreferSameNode" else {})
+
+
 def service_labels(service: Obj) -> dict[str, str]:
     """Return a Service's labels as they are carried over to its endpoints."""
     reserved = (

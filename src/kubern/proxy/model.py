@@ -46,7 +46,25 @@ class Port(NamedTuple):
     local: tuple[Backend, ...]
 
 
-def ports(services: Iterable[Obj], slices: Iterable[Obj], node: str) -> list[Port]:
+class Place(NamedTuple):
+    """Where this proxy is."""
+
+    node: str
+    zone: str = ""
+
+
+class _Endpoint(NamedTuple):
+    """A back end, its state, and which nodes and zones should prefer it (none: it says nothing)."""
+
+    backend: Backend
+    ready: bool
+    terminating: bool
+    """Whether it still serves while it ends."""
+    nodes: frozenset[str]
+    zones: frozenset[str]
+
+
+def ports(services: Iterable[Obj], slices: Iterable[Obj], place: Place) -> list[Port]:
     """Return every Service port this node has to serve, ordered by key; `slices` are all IPv4 EndpointSlices."""
     by_service: dict[tuple[str, str], list[Obj]] = {}
     for each in slices:
@@ -57,7 +75,7 @@ def ports(services: Iterable[Obj], slices: Iterable[Obj], node: str) -> list[Por
     for service in services:
         if _served(service):
             meta = service["metadata"]
-            found += _service_ports(service, by_service.get((meta["namespace"], meta["name"]), ()), node)
+            found += _service_ports(service, by_service.get((meta["namespace"], meta["name"]), ()), place)
     return sorted(found, key=lambda port: port.key)
 
 
@@ -72,7 +90,7 @@ def _served(service: Obj) -> bool:
     )
 
 
-def _service_ports(service: Obj, slices: Iterable[Obj], node: str) -> list[Port]:
+def _service_ports(service: Obj, slices: Iterable[Obj], place: Place) -> list[Port]:
     meta, spec = service["metadata"], service["spec"]
     affinity = 0
     if spec.get("sessionAffinity") == "ClientIP":
@@ -84,8 +102,7 @@ def _service_ports(service: Obj, slices: Iterable[Obj], node: str) -> list[Port]
     found = []
     for port in spec.get("ports") or ():
         name = port.get("name") or ""
-        everywhere = _backends(slices, name, port.get("protocol", "TCP"), node)
-        here = _usable([(b, ready, serving) for b, ready, serving in everywhere if b.local])
+        everywhere = _endpoints(slices, name, port.get("protocol", "TCP"), place.node)
         found.append(
             Port(
                 f"{meta['namespace']}/{meta['name']}:{name}",
@@ -98,15 +115,15 @@ def _service_ports(service: Obj, slices: Iterable[Obj], node: str) -> list[Port]
                 spec.get("internalTrafficPolicy") == "Local",
                 spec.get("externalTrafficPolicy") == "Local",
                 tuple(r for r in spec.get("loadBalancerSourceRanges") or () if ":" not in r),
-                _usable(everywhere),
-                here,
+                _usable(_near(everywhere, place)),
+                _usable([each for each in everywhere if each.backend.local]),
             )
         )
     return found
 
 
-def _backends(slices: Iterable[Obj], name: str, protocol: str, node: str) -> list[tuple[Backend, bool, bool]]:
-    """Return the (back end, ready, serving while terminating) of every endpoint that has the named port."""
+def _endpoints(slices: Iterable[Obj], name: str, protocol: str, node: str) -> list[_Endpoint]:
+    """Return every endpoint that has the named port."""
     found = []
     for each in slices:
         for port in each.get("ports") or ():
@@ -117,16 +134,33 @@ def _backends(slices: Iterable[Obj], name: str, protocol: str, node: str) -> lis
     return found
 
 
-def _endpoint(endpoint: Obj, port: int, node: str) -> tuple[Backend, bool, bool]:
+def _endpoint(endpoint: Obj, port: int, node: str) -> _Endpoint:
     conditions: Mapping[str, bool | None] = endpoint.get("conditions") or {}
     # an absent `ready` means ready, an absent `serving` means what `ready` says
     ready = conditions.get("ready") is not False
     serving = ready if conditions.get("serving") is None else bool(conditions["serving"])
     backend = Backend(endpoint["addresses"][0], port, endpoint.get("nodeName") == node)
-    return backend, ready, serving and bool(conditions.get("terminating"))
+    hints = endpoint.get("hints") or {}
+    nodes, zones = (frozenset(each["name"] for each in hints.get(name) or ()) for name in ("forNodes", "forZones"))
+    return _Endpoint(backend, ready, serving and bool(conditions.get("terminating")), nodes, zones)
 
 
-def _usable(endpoints: list[tuple[Backend, bool, bool]]) -> tuple[Backend, ...]:
+def _near(endpoints: list[_Endpoint], place: Place) -> list[_Endpoint]:
+    """Return the endpoints that this node should prefer, else its zone, else all. Hints count when every ready endpoint has some
+    (KEP-2433, KEP-4444)."""
+    ready = [each for each in endpoints if each.ready]
+    if all(each.nodes for each in ready):
+        near = [each for each in ready if place.node in each.nodes]
+        if near:
+            return near
+    if place.zone and all(each.zones for each in ready):
+        near = [each for each in ready if place.zone in each.zones]
+        if near:
+            return near
+    return endpoints
+
+
+def _usable(endpoints: list[_Endpoint]) -> tuple[Backend, ...]:
     """Return the ready back ends; when there is none, those that still serve while they terminate (KEP-1669)."""
-    ready = {backend for backend, is_ready, _ in endpoints if is_ready}
-    return tuple(sorted(ready or {backend for backend, _, terminating in endpoints if terminating}))
+    ready = {each.backend for each in endpoints if each.ready}
+    return tuple(sorted(ready or {each.backend for each in endpoints if each.terminating}))

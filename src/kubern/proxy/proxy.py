@@ -15,7 +15,7 @@ from kubern.proxy.backends.nftables import ruleset
 from kubern.proxy.health import Health
 from kubern.proxy.loader import LoadError, NftLoader
 from kubern.proxy.meters import Meters
-from kubern.proxy.model import ports
+from kubern.proxy.model import Place, ports
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Proxy:
         self._clock = clock
         self._health = health or Health(clock)
         self.meters = Meters(clock.now())
-        self._own_node = informers.of(NODES, field_selector=f"metadata.name={node}") if health else None
+        self._own_node = informers.of(NODES, field_selector=f"metadata.name={node}")
         self._node = node
         self._pod_cidr = pod_cidr
         self._services = informers.of(SERVICES)
@@ -49,8 +49,8 @@ class Proxy:
         """Keep the rules until cancelled; what stands then stays, so that a restart interrupts nobody."""
         self._services.on_change(lambda before, after: self._note("service", after))
         self._slices.on_change(lambda before, after: self._note("endpoint", after))
-        if self._own_node is not None:
-            self._own_node.on_change(self._health.node_changed)
+        self._own_node.on_change(self._moved)
+        await self._own_node.synced.wait()
         await self._services.synced.wait()
         await self._slices.synced.wait()
         backoff = Backoff(0.5, 30.0)
@@ -70,7 +70,7 @@ class Proxy:
 
     async def _load(self) -> None:
         taken, begun = self.meters.loading(), self._clock.monotonic()
-        wanted = ports(self._services.list(), self._slices.list(), self._node)
+        wanted = ports(self._services.list(), self._slices.list(), self._place())
         try:
             changed = await self._loader.load(ruleset(wanted, self._pod_cidr))
         except LoadError:
@@ -80,10 +80,23 @@ class Proxy:
             log.info("rules for %d service ports loaded", len(wanted))
         self.meters.loaded(taken, self._clock.monotonic() - begun, self._clock.now())
 
+    def _place(self) -> Place:
+        return Place(self._node, _zone(self._own_node.get("", self._node)))
+
+    def _moved(self, before: Obj | None, after: Obj | None) -> None:
+        self._health.node_changed(before, after)
+        if _zone(before) != _zone(after):
+            self._changed.set()
+
     def _note(self, kind: str, after: Obj | None) -> None:
         self.meters.changed(kind, after, self._clock.now())
         self._health.queued()
         self._changed.set()
+
+
+def _zone(node: Obj | None) -> str:
+    labels = ((node or {}).get("metadata") or {}).get("labels") or {}
+    return str(labels.get("topology.kubernetes.io/zone") or "")
 
 
 async def run_proxy(

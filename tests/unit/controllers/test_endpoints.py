@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,26 @@ def test_a_service_without_pods_has_one_empty_slice_and_a_headless_one_says_so()
     assert [each["endpoints"] for each in made] == [[]]
     assert made[0]["metadata"]["labels"]["service.kubernetes.io/headless"] == ""
     assert "service.kubernetes.io/headless" in world.get(ENDPOINTS, "web")["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "zone", "hints"),
+    [
+        ("PreferClose", "z", {"forZones": [{"name": "z"}]}),
+        ("PreferSameZone", "z", {"forZones": [{"name": "z"}]}),
+        ("PreferSameZone", "", None),
+        ("PreferSameNode", "z", {"forZones": [{"name": "z"}], "forNodes": [{"name": "n1"}]}),
+        ("PreferSameNode", "", {"forNodes": [{"name": "n1"}]}),
+        (None, "z", None),
+    ],
+)
+def test_hints_say_who_should_use_an_endpoint(wanted: str | None, zone: str, hints: Obj | None) -> None:
+    world = World()
+    world.put(NODES, {"metadata": {"name": "n1", "labels": {"topology.kubernetes.io/zone": zone}}, "spec": {}})
+    world.put(SERVICES, service(**({"trafficDistribution": wanted} if wanted else {})))
+    world.put(PODS, backend(1))
+    world.settle(SLICE, KEY)
+    assert world.list(ENDPOINT_SLICES)[0]["endpoints"][0].get("hints") == hints
 
 
 def test_host_names_and_zones_reach_the_endpoints() -> None:

@@ -114,8 +114,10 @@ def _endpoint(service: Obj, pod: Obj, address: str, zones: dict[str, str]) -> Ob
         "nodeName": pod["spec"]["nodeName"],
         "targetRef": model.target_reference(pod),
     }
-    hostname, zone = model.hostname(service, pod), zones.get(pod["spec"]["nodeName"])
-    return made | ({"hostname": hostname} if hostname else {}) | ({"zone": zone} if zone else {})
+    hostname, zone = model.hostname(service, pod), zones.get(pod["spec"]["nodeName"]) or ""
+    hints = model.hints(service, pod["spec"]["nodeName"], zone)
+    made |= ({"hostname": hostname} if hostname else {}) | ({"zone": zone} if zone else {})
+    return made | ({"hints": hints} if hints else {})
 
 
 CONTROLLER = Controller(
