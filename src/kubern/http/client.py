@@ -78,6 +78,8 @@ class Fetched:
         self._has_head = False
         self._complete = False
         self._keeps = False
+        self._beside = 0
+        """Bytes since the last part of a body: heads, trailers and framing, which the parser keeps until they are whole."""
         self.silent = True
         """Whether nothing of an answer has come yet."""
         self.head = Head(0, [])
@@ -95,6 +97,7 @@ class Fetched:
 
     def on_body(self, data: bytes) -> None:
         self._parts.append(data)
+        self._beside = 0
 
     def on_message_complete(self) -> None:
         self._complete = self._has_head
@@ -110,10 +113,13 @@ class Fetched:
             self._complete = True  # a body without a length lasts as long as its connection
             return
         self.silent = False
+        self._beside += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise BadAnswer(f"not an HTTP answer: {error}") from error
+        if self._beside > _HEAD_LIMIT:
+            raise BadAnswer("the answer's head or trailer is too large")
 
     async def read_head(self) -> None:
         """Wait for the head. Raises `ConnectionError`."""

@@ -15,6 +15,8 @@ import orjson
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.admission_request import admission_request
+from kubern.apiserver.webhooks.caller import WebhookFailed
+from kubern.apiserver.webhooks.shapes import misfit
 from kubern.base.errors import BadRequest, Relayed, StatusError
 from kubern.base.json import Obj
 
@@ -62,7 +64,10 @@ def review_request(attributes: Attributes, shown: Shown, uid: str) -> Obj:
 
 
 def verdict_of(answer: Obj, version: str, uid: str, *, mutating: bool) -> Verdict:
-    """Read an AdmissionReview. Raises `BadReview` in upstream's words."""
+    """Read an AdmissionReview. Raises `WebhookFailed` for what does not fit its type, `BadReview`, both in upstream's words."""
+    unfit = misfit(answer)
+    if unfit:
+        raise WebhookFailed(unfit)
     if version == "v1":
         _check_type(answer)
     response = answer.get("response")
@@ -71,7 +76,7 @@ def verdict_of(answer: Obj, version: str, uid: str, *, mutating: bool) -> Verdic
     if version == "v1" and response.get("uid") != uid:
         raise BadReview(f'expected response.uid="{uid}", got "{response.get("uid") or ""}"')
     status = response.get("status")
-    warnings = [text for text in response.get("warnings") or () if isinstance(text, str)]
+    warnings = response.get("warnings") or ()
     return Verdict(
         response.get("allowed") is True,
         status if isinstance(status, dict) else {},
