@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,3 +194,36 @@ def test_a_bad_policy_ends_the_start_with_one_line(own_apiserver: Callable[..., 
     rules = {"rules": [{"level": "Everything"}]}
     with pytest.raises(AssertionError, match=r"rules\[0\]\.level: Unsupported value: 'Everything'"):
         Audited(own_apiserver, tmp_path, POLICY | rules)
+
+
+def lost(api: Api) -> int:
+    found = re.search(r'^apiserver_audit_error_total\{plugin="log"\} (\d+)', api("GET", "/metrics").body, re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def test_a_full_disk_stops_the_log_and_nothing_else(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "audit"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk], check=True)
+    try:
+        audited = Audited(own_apiserver, tmp_path, POLICY)
+        api, path = audited.api, "/api/v1/namespaces/default/configmaps"
+        assert lost(api) == 0
+        for number in range(40):
+            made = api("POST", path, {"metadata": {"name": f"c{number}"}, "data": {"a": "x" * 10_000}})
+            assert made.code == 201
+        counted = lost(api)
+        assert counted >= 20
+        assert len(api("GET", path).body["items"]) >= 40
+        assert audited.server.log.read_text().count("audit events cannot be written") == 1
+        for line in audited.log.read_text().splitlines():
+            assert json.loads(line)["kind"] == "Event"  # whole ones only
+        subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+        assert api("POST", path, {"metadata": {"name": "after"}}, headers={"user-agent": "after"}).code == 201
+        assert [event["verb"] for event in audited.events("after")] == ["create"]
+        audited.server.stop()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

@@ -72,7 +72,7 @@ class Auditing:
         yield Family(
             "apiserver_audit_error_total", "counter",
             "Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.",
-            ("plugin",), {("webhook",): self._webhook.lost} if self._webhook else {},
+            ("plugin",), {(name,): plugin.lost for name, plugin in (("log", self._log), ("webhook", self._webhook)) if plugin},
         )  # fmt: skip
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:

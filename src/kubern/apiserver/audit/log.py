@@ -16,6 +16,8 @@ from kubern.base.json import Obj
 
 _log = logging.getLogger(__name__)
 _MEGABYTE = 1024 * 1024
+TELL_EVERY = 60.0
+"""Seconds between two messages about events that were lost."""
 DEFAULT_SIZE = 100
 """Megabytes of a file when none are set, as upstream's logger has it."""
 
@@ -36,16 +38,36 @@ class AuditLog:
         self._path = None if path == "-" else Path(path)
         self._rotation, self._clock, self._form = rotation, clock, form
         self._file, self._size = self._open()
+        self._tell_from = 0.0
+        self.lost = 0
+        """Events that could not be written."""
 
     def write(self, event: Obj) -> None:
-        """Append an event. What cannot be written is logged: an audit log that is full must not stop the cluster."""
+        """Append an event. One that cannot be written is counted in `lost`, and told once a minute: a full disk must not stop the
+        cluster, nor what is said about it fill another one."""
         line = orjson.dumps(event) if self._form == "json" else _legacy(event).encode()
         try:
             if self._path and self._size + len(line) >= (self._rotation.size or DEFAULT_SIZE) * _MEGABYTE:
                 self._rotate()
-            self._size += os.write(self._file, line + b"\n")
+            self._append(line + b"\n")
         except OSError as error:
-            _log.error("an audit event was lost", extra={"auditID": event.get("auditID"), "error": str(error)})
+            self.lost += 1
+            now = self._clock.monotonic()
+            if now >= self._tell_from:
+                self._tell_from = now + TELL_EVERY
+                _log.error("audit events cannot be written", extra={"lost": self.lost, "error": str(error)})
+
+    def _append(self, line: bytes) -> None:
+        """Write a whole line or, as far as that can be undone, nothing of it. Raises `OSError`."""
+        written = os.write(self._file, line)
+        try:
+            while written < len(line):  # the disk was full in the middle of it
+                written += os.write(self._file, line[written:])
+        except OSError:
+            if self._path:
+                os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -61,11 +83,18 @@ class AuditLog:
 
     def _rotate(self) -> None:
         assert self._path is not None
-        os.close(self._file)
         now = self._clock.now()
         stamp = now.strftime("%Y-%m-%dT%H-%M-%S.") + f"{now.microsecond // 1000:03d}"
-        self._path.rename(self._path.with_name(f"{self._path.stem}-{stamp}{self._path.suffix}"))
-        self._file, self._size = self._open()
+        aside = self._path.with_name(f"{self._path.stem}-{stamp}{self._path.suffix}")
+        self._path.rename(aside)
+        try:
+            opened, size = self._open()
+        except OSError:
+            aside.rename(self._path)
+            raise
+        # only now: the number of a file that is closed soon belongs to somebody's connection
+        os.close(self._file)
+        self._file, self._size = opened, size
         self._forget(now)
 
     def _forget(self, now: datetime) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +101,43 @@ def test_large_files_are_put_aside_and_old_ones_forgotten(tmp_path: Path) -> Non
     assert len(files) == 3
     assert files[-1] == "audit.log"
     assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_full_disk_loses_is_counted_told_once_and_leaves_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk has room for a line and a half, and later for all."""
+    room, write = 150, os.write
+
+    def limited(file: int, data: bytes) -> int:
+        if len(data) > room - os.fstat(file).st_size <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data[: room - os.fstat(file).st_size])
+
+    log = AuditLog(str(tmp_path / "audit.log"), Rotation(), FakeClock())
+    monkeypatch.setattr("kubern.apiserver.audit.log.os.write", limited)
+    for name in "abcd":
+        log.write({"auditID": name * 80})
+    assert log.lost == 3
+    room = 1000
+    log.write({"auditID": "e"})
+    log.close()
+    lines = [json.loads(line)["auditID"] for line in (tmp_path / "audit.log").read_text().splitlines()]
+    assert lines == ["a" * 80, "e"]
+    assert [record.message for record in caplog.records] == ["audit events cannot be written"]
+
+
+def test_a_log_that_cannot_be_put_aside_goes_on(tmp_path: Path) -> None:
+    directory = tmp_path / "audit"
+    log = AuditLog(str(directory / "audit.log"), Rotation(size=1), FakeClock())
+    event = {"auditID": "x", "stage": "y" * (600 * 1024)}
+    log.write(event)
+    (directory / "audit.log").unlink()  # there is nothing to be put aside
+    log.write(event)
+    assert log.lost == 1
+    (directory / "audit.log").write_text("")
+    log.write({"auditID": "y", "stage": event["stage"]})
+    log.write({"auditID": "z"})
+    log.close()
+    assert log.lost == 1
+    assert json.loads((directory / "audit.log").read_text().splitlines()[-1])["auditID"] == "z"
