@@ -125,8 +125,13 @@ def is_extended(name: str) -> bool:
     return "/" in name and _NATIVE_DOMAIN not in name and not name.startswith("requests.")
 
 
+def may_overcommit(name: str) -> bool:
+    """Tell whether a limit of the resource may exceed its request: not for huge pages, and not for extended resources."""
+    return name in CONTAINER_RESOURCES or _NATIVE_DOMAIN in name
+
+
 def _within_limit(name: str, quantity: Any, limits: Obj, path: str) -> list[Cause]:
-    overcommit = name in CONTAINER_RESOURCES or _NATIVE_DOMAIN in name
+    overcommit = may_overcommit(name)
     if name not in limits:
         missing = "Limit must be set for non overcommitable resources"
         return [] if overcommit else [field.required(f"{path}.limits", missing)]

@@ -161,7 +161,7 @@ def _check_succeeded(rule: Obj, completions: int, path: str) -> list[Cause]:
     count, indexes, total = rule.get("succeededCount"), rule.get("succeededIndexes"), None
     if indexes is not None:
         try:
-            total = _indexes(indexes, completions)
+            total = index_count(indexes, completions)
         except ValueError as error:
             causes.append(
                 field.invalid(f"{path}.succeededIndexes", indexes, f"error parsing succeededIndexes: {error}")
@@ -176,7 +176,7 @@ def _check_succeeded(rule: Obj, completions: int, path: str) -> list[Cause]:
     return causes
 
 
-def _indexes(text: str, completions: int) -> int:
+def index_count(text: str, completions: int) -> int:
     """Return how many indexes `0,2-4` names, which rise and are below `completions`. Raises `ValueError`."""
     total, last = 0, -1
     for fragment in text.split(",") if text else ():

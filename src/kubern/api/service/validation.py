@@ -9,6 +9,7 @@ from kubern.api.metadata import check_labels
 from kubern.api.podspec.check_probes import port_or_name
 from kubern.api.rules.addresses import special_address
 from kubern.api.rules.checks import one_of
+from kubern.api.rules.load_balancers import check_points
 from kubern.api.service.defaults import externally_accessible, has_address
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -57,6 +58,15 @@ def validate_service_update(new: Obj, old: Obj) -> list[Cause]:
         if now != before:
             causes.append(field.invalid("spec.loadBalancerClass", now, "may not change once set"))
     return causes
+
+
+def validate_service_status_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what is wrong with where a Service is said to be reached from outside."""
+    balancer = (new.get("status") or {}).get("loadBalancer") or {}
+    points = balancer.get("ingress") or []
+    if points and (new.get("spec") or {}).get("type") != "LoadBalancer":
+        return [field.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")]
+    return check_points(points, modes=True)
 
 
 def _check_family_update(fresh: Obj, stored: Obj) -> list[Cause]:
@@ -218,6 +228,9 @@ def _check_balancer(spec: Obj) -> list[Cause]:
     for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
         if not balancer and spec.get(name) is not None:
             causes.append(field.forbidden(f"spec.{name}", _ONLY_BALANCER))
+    kind = spec.get("loadBalancerClass")
+    if balancer and kind is not None:
+        causes += [field.invalid("spec.loadBalancerClass", kind, message) for message in names.qualified_name(kind)]
     return causes
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from kubern.api import field, names
 from kubern.api.resource import STATUS, Column, Conversion, OtherVersion, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import named, one_of
+from kubern.api.rules.checks import named, not_negative, one_of
 from kubern.api.rules.hpa_v1 import to_v1, to_v2
 from kubern.api.rules.values import at, fill, items, part, section
 from kubern.base.errors import Cause
@@ -60,6 +60,12 @@ def validate(obj: Obj) -> list[Cause]:
         if rules is not None:
             causes += _check_behavior(rules, f"spec.behavior.{name}")
     return causes
+
+
+def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what is wrong with a reported status."""
+    status = part(new, "status")
+    return [cause for name in ("currentReplicas", "desiredReplicas") for cause in not_negative(status, name, "status.")]
 
 
 def _check_reference(reference: Obj, path: str) -> list[Cause]:
@@ -225,4 +231,5 @@ RESOURCE = Resource(
     columns=COLUMNS,
     default=default,
     validate=validate,
+    validate_status_update=validate_status_update,
 )

@@ -10,7 +10,8 @@ from kubern.api.columns import ago
 from kubern.api.podspec.defaults import default_pod_template
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import immutable_fields, not_negative
+from kubern.api.rules.checks import immutable_fields
+from kubern.api.rules.job_status import check_job_status
 from kubern.api.rules.jobs import check_job_spec
 from kubern.api.rules.values import at, fill, part, section
 from kubern.api.rules.workloads import check_selected, template_labels
@@ -82,12 +83,7 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
 
 def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what is wrong with a reported status."""
-    status = new.get("status") or {}
-    return [
-        c
-        for name in ("active", "succeeded", "failed", "ready", "terminating")
-        for c in not_negative(status, name, "status.")
-    ]
+    return check_job_status(new, old)
 
 
 def fields(obj: Obj) -> Mapping[str, str]:

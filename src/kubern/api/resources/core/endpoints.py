@@ -52,7 +52,12 @@ def _check_port(port: Obj, path: str, named: bool) -> list[Cause]:
     if name:
         causes += [field.invalid(f"{path}.name", name, message) for message in names.dns1123_label(name)]
     causes += [field.invalid(f"{path}.port", number, message) for message in names.port_number(number)]
-    return causes + one_of(port, "protocol", f"{path}.", ["SCTP", "TCP", "UDP"])
+    causes += one_of(port, "protocol", f"{path}.", ["SCTP", "TCP", "UDP"])
+    application = port.get("appProtocol")
+    if application is not None:
+        messages = names.qualified_name(application)
+        causes += [field.invalid(f"{path}.appProtocol", application, message) for message in messages]
+    return causes
 
 
 def _shown(endpoints: Obj) -> str:

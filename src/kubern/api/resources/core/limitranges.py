@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from kubern.api import field, names
-from kubern.api.podspec.check_resources import is_standard
+from kubern.api.podspec.check_resources import is_standard, may_overcommit
 from kubern.api.resource import Resource
 from kubern.api.rules.cells import CREATED_AT, NAME
 from kubern.api.rules.quantities import store_maps, stored
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
-from kubern.base.quantity import canonical, parse
+from kubern.base.quantity import Quantity, canonical, parse
 
 _BOUNDS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
 
@@ -87,10 +87,28 @@ def _check_bounds(item: Obj, name: str, path: str) -> list[Cause]:
             words = "value" if bound == "min" else f"{low_word} value"
             message = f"{low_word} {words.split()[-1]} {shown[low]} is greater than {high_word} value {shown[high]}"
             causes.append(field.invalid(f"{path}.{bound}[{name}]", shown[bound], message))
+    if (
+        not may_overcommit(name)
+        and "default" in given
+        and given["default"] != given.get("defaultRequest", given["default"])
+    ):
+        request = shown["defaultRequest"]
+        message = f"default value {shown['default']} must equal to defaultRequest value {request} in {name}"
+        causes.append(field.invalid(f"{path}.defaultRequest[{name}]", request, message))
+    return causes + _check_ratio(given, shown, f"{path}.maxLimitRequestRatio[{name}]")
+
+
+def _check_ratio(given: dict[str, Quantity], shown: dict[str, str], path: str) -> list[Cause]:
+    """How far a limit may exceed its request: at least not below it, and not so far that no two bounds are that far apart."""
     ratio = given.get("maxLimitRequestRatio")
-    if ratio is not None and ratio < 1:
-        message = f"ratio {shown['maxLimitRequestRatio']} is less than 1"
-        causes.append(field.invalid(f"{path}.maxLimitRequestRatio[{name}]", shown["maxLimitRequestRatio"], message))
+    if ratio is None:
+        return []
+    text = shown["maxLimitRequestRatio"]
+    causes = [field.invalid(path, text, f"ratio {text} is less than 1")] if ratio < 1 else []
+    if given.get("min") and "max" in given:
+        widest = float(given["max"]) / float(given["min"])
+        if float(ratio) > widest:
+            causes.append(field.invalid(path, text, f"ratio {text} is greater than max/min = {widest:f}"))
     return causes
 
 

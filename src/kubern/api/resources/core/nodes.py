@@ -34,12 +34,28 @@ def _default(node: Obj) -> None:
 def _validate(node: Obj) -> list[Cause]:
     spec, status = node.get("spec") or {}, node.get("status") or {}
     causes = _check_taints(spec.get("taints") or [])
+    return causes + _check_amounts(status) + _check_ranges(spec.get("podCIDRs") or [])
+
+
+def _check_amounts(status: Obj) -> list[Cause]:
+    causes: list[Cause] = []
     for part in ("capacity", "allocatable"):
         for name, quantity in (status.get(part) or {}).items():
             path = f"status.{part}[{name}]"
             causes += check_resource_name(name, path) + check_quantity(name, quantity, path)
-    for i, block in enumerate(spec.get("podCIDRs") or ()):
+    return causes
+
+
+def _check_ranges(blocks: list[str]) -> list[Cause]:
+    """A node's pods have one range, or one of each family."""
+    causes: list[Cause] = []
+    for i, block in enumerate(blocks):
         causes += [field.invalid(f"spec.podCIDRs[{i}]", block, message) for message in names.cidr(block)]
+    if len(blocks) > 1:
+        if len(blocks) > 2 or len({":" in block for block in blocks}) < 2:
+            message = "may specify no more than one CIDR for each IP family"
+            causes.append(field.invalid("spec.podCIDRs", blocks, message))
+        causes += [field.duplicate(f"spec.podCIDRs[{i}]", b) for i, b in enumerate(blocks) if b in blocks[:i]]
     return causes
 
 
@@ -70,6 +86,16 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
         message = 'node updates may not change providerID except from "" to valid'
         causes.append(field.forbidden("spec.providerID", message))
     return causes
+
+
+def _validate_status(new: Obj, old: Obj) -> list[Cause]:
+    addresses = (new.get("status") or {}).get("addresses") or []
+    causes = [
+        field.duplicate(f"status.addresses[{i}]", address)
+        for i, address in enumerate(addresses)
+        if address in addresses[:i]
+    ]
+    return _check_amounts(new.get("status") or {}) + causes
 
 
 def _keep_status(new: Obj, old: Obj) -> None:
@@ -143,5 +169,6 @@ RESOURCE = Resource(
     prepare_update=_keep_status,
     validate=_validate,
     validate_update=_validate_update,
+    validate_status_update=_validate_status,
     fields=_fields,
 )

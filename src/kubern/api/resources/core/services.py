@@ -6,7 +6,7 @@ from kubern.api import names
 from kubern.api.resource import STATUS, Resource, Subresource
 from kubern.api.service.columns import COLUMNS
 from kubern.api.service.defaults import default_service, prepare_create, prepare_update
-from kubern.api.service.validation import validate_service, validate_service_update
+from kubern.api.service.validation import validate_service, validate_service_status_update, validate_service_update
 from kubern.base.json import Obj
 
 PROXY_VERBS = ("create", "delete", "get", "patch", "update")
@@ -38,6 +38,7 @@ RESOURCE = Resource(
     prepare_update=prepare_update,
     validate=validate_service,
     validate_update=validate_service_update,
+    validate_status_update=validate_service_status_update,
     fields=_fields,
     validate_name=names.dns1035_label,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import domain_path, immutable, one_of
+from kubern.api.rules.checks import domain_path, immutable, named, one_of
+from kubern.api.rules.object_references import check_reference
 from kubern.api.rules.values import at, fill
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -40,11 +41,13 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
 
 
 def _check_parameters(parameters: Obj, path: str) -> list[Cause]:
-    causes = [field.required(f"{path}.{name}", "") for name in ("kind", "name") if not parameters.get(name)]
+    causes = check_reference(parameters, path)
     causes += one_of(parameters, "scope", f"{path}.", ("Cluster", "Namespace"))
     scope, namespace = parameters.get("scope"), parameters.get("namespace")
-    if scope == "Namespace" and not namespace:
+    if scope == "Namespace" and namespace is None:
         causes.append(field.required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'"))
+    elif scope == "Namespace":
+        causes += named(namespace, f"{path}.namespace", names.dns1123_label)
     if scope == "Cluster" and namespace is not None:
         causes.append(field.forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'"))
     return causes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from kubern.api import field, names
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import named
+from kubern.api.rules.load_balancers import check_points, is_address
+from kubern.api.rules.object_references import check_reference
 from kubern.api.rules.values import at, items
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -23,15 +23,22 @@ def validate(obj: Obj) -> list[Cause]:
     spec = obj.get("spec") or {}
     causes = _check_class(obj, spec)
     if not spec.get("rules") and spec.get("defaultBackend") is None:
-        causes.append(field.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified"))
+        causes.append(field.invalid("spec", spec.get("rules"), "either `defaultBackend` or `rules` must be specified"))
     for i, tls in items(spec, "tls"):
         for j, host in enumerate(tls.get("hosts") or ()):
             causes += _check_host(host, f"spec.tls[{i}].hosts[{j}]")
+        if tls.get("secretName"):
+            causes += named(tls["secretName"], f"spec.tls[{i}].secretName", names.dns1123_subdomain)
     if spec.get("defaultBackend") is not None:
         causes += _check_backend(spec["defaultBackend"], "spec.defaultBackend")
     for i, rule in items(spec, "rules"):
         causes += _check_rule(rule, f"spec.rules[{i}]")
     return causes
+
+
+def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what is wrong with where an Ingress is said to be reached."""
+    return check_points(at(new, "status.loadBalancer.ingress") or [], modes=False)
 
 
 def _check_class(obj: Obj, spec: Obj) -> list[Cause]:
@@ -59,7 +66,7 @@ def _check_host(host: str, path: str) -> list[Cause]:
 def _check_rule(rule: Obj, path: str) -> list[Cause]:
     causes, host = [], rule.get("host") or ""
     if host:
-        if _is_address(host):
+        if is_address(host):
             causes.append(field.invalid(f"{path}.host", host, "must be a DNS name, not an IP address"))
         causes += _check_host(host, f"{path}.host")
     http = rule.get("http")
@@ -75,8 +82,8 @@ def _check_rule(rule: Obj, path: str) -> list[Cause]:
 def _check_path(each: Obj, path: str) -> list[Cause]:
     kind, value, causes = each.get("pathType"), each.get("path") or "", []
     if kind is None:
-        causes.append(field.required(f"{path}.pathType", "pathType must be specified"))
-    elif kind not in _PATH_TYPES:
+        return [field.required(f"{path}.pathType", "pathType must be specified")]
+    if kind not in _PATH_TYPES:
         causes.append(field.not_supported(f"{path}.pathType", kind, _PATH_TYPES))
     elif kind == "ImplementationSpecific":
         if value and not value.startswith("/"):
@@ -98,9 +105,9 @@ def _check_backend(backend: Obj, path: str) -> list[Cause]:
     if service is not None and resource is not None:
         return [field.invalid(path, "", "cannot set both resource and service backends")]
     if resource is not None:
-        return [field.required(f"{path}.resource.{name}", "") for name in ("kind", "name") if not resource.get(name)]
+        return check_reference(resource, f"{path}.resource")
     if service is None:
-        return [field.required(path, "port name or number is required")]
+        return [field.invalid(path, "", "resource or service backend is required")]
     return _check_service(service, path)
 
 
@@ -120,14 +127,6 @@ def _check_service(service: Obj, path: str) -> list[Cause]:
     else:
         causes.append(field.required(path, "port name or number is required"))
     return causes
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _class(obj: Obj) -> str:
@@ -169,4 +168,5 @@ RESOURCE = Resource(
     storage_prefix="ingress",
     columns=COLUMNS,
     validate=validate,
+    validate_status_update=validate_status_update,
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.api.resource import Column, OtherVersion, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import immutable
+from kubern.api.rules.checks import immutable, named
+from kubern.api.rules.object_references import check_reference
 from kubern.api.rules.values import at, part
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -18,7 +19,9 @@ def validate(obj: Obj) -> list[Cause]:
     parent, path = at(obj, "spec.parentRef"), "spec.parentRef"
     if parent is None:
         return [field.required(path, "")]
-    return [field.required(f"{path}.{name}", "") for name in ("resource", "name") if not parent.get(name)]
+    causes = check_reference(parent, path, "resource", "group")
+    namespace = parent.get("namespace")
+    return causes + (named(namespace, f"{path}.namespace", names.path_segment) if namespace else [])
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
@@ -32,7 +35,7 @@ def validate_name(name: str) -> list[str]:
         address = str(ipaddress.ip_address(name))
     except ValueError:
         return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-    return [] if address == name else ["must be a valid address in canonical form"]
+    return [] if address == name else [f'must be in canonical form ("{address}")']
 
 
 def _parent(obj: Obj) -> str:

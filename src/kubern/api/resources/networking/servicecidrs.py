@@ -21,12 +21,12 @@ def validate(obj: Obj) -> list[Cause]:
     if not cidrs:
         return [field.required(path, "at least one CIDR required")]
     if len(cidrs) > 2:
-        return [field.invalid(path, cidrs, "may only hold up to 2 values")]
+        return [field.invalid(path, obj["spec"], "may only hold up to 2 values")]
     networks = [_network(cidr) for cidr in cidrs]
-    causes = [field.invalid(f"{path}[{i}]", cidrs[i], _CIDR) for i, net in enumerate(networks) if net is None]
+    causes = [cause for i, cidr in enumerate(cidrs) for cause in _check_form(cidr, networks[i], f"{path}[{i}]")]
     families = [network.version for network in networks if network is not None]
     if len(families) == 2 and families[0] == families[1]:
-        message = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96"
+        message = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
         causes.append(field.invalid(path, cidrs, message))
     return causes
 
@@ -36,12 +36,27 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
     now, was = at(new, "spec.cidrs") or [], at(old, "spec.cidrs") or []
     if len(was) == 1 and len(now) == 2:
         return immutable(now[0], was[0], "spec.cidrs[0]")
-    return immutable(now, was, "spec.cidrs")
+    if len(was) != len(now):
+        return immutable(now, was, "spec.cidrs")
+    return [
+        cause
+        for i, (new_, old_) in enumerate(zip(now, was, strict=True))
+        for cause in immutable(new_, old_, f"spec.cidrs[{i}]")
+    ]
+
+
+def _check_form(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network | None, path: str) -> list[Cause]:
+    """Check that a range is written as such, and in the one form that it has."""
+    if network is None:
+        return [field.invalid(path, text, _CIDR)]
+    if ipaddress.ip_interface(text).ip != network.network_address:
+        return [field.invalid(path, text, "must not have bits set beyond the prefix length")]
+    return [] if str(network) == text else [field.invalid(path, text, f'must be in canonical form ("{network}")')]
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
-        return ipaddress.ip_network(text) if "/" in text else None
+        return ipaddress.ip_network(text, strict=False) if "/" in text else None
     except ValueError:
         return None
 

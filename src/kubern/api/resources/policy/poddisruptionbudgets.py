@@ -6,6 +6,7 @@ from kubern.api import field
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import at_most_all, int_or_percent, not_negative, one_of
+from kubern.api.rules.condition_checks import check_conditions
 from kubern.api.rules.values import at
 from kubern.api.selectors import check_label_selector
 from kubern.base.errors import Cause
@@ -32,7 +33,9 @@ def validate(obj: Obj) -> list[Cause]:
 
 def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what is wrong with a reported status."""
-    return [cause for name in _COUNTS for cause in not_negative(new.get("status") or {}, name, "status.")]
+    status = new.get("status") or {}
+    causes = check_conditions(status.get("conditions") or [], "status.conditions")
+    return causes + [cause for name in _COUNTS for cause in not_negative(status, name, "status.")]
 
 
 COLUMNS: tuple[Column, ...] = (

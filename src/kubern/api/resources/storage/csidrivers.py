@@ -13,6 +13,7 @@ from kubern.base.json import Obj
 _MODES = ("Ephemeral", "Persistent")
 _GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 _MAX_NAME = 63
+_MIN_PERIOD = 10
 _MIN_TOKEN = 10 * 60
 _MAX_TOKEN = 1 << 32
 
@@ -29,12 +30,12 @@ def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a CSIDriver."""
     name, spec = obj["metadata"].get("name") or "", part(obj, "spec")
     causes = [field.too_long("metadata.name", _MAX_NAME)] if len(name) > _MAX_NAME else []
-    for key in ("attachRequired", "podInfoOnMount", "storageCapacity"):
-        if spec.get(key) is None:
-            causes.append(field.required(f"spec.{key}", ""))
     for i, mode in items(spec, "volumeLifecycleModes"):
         if mode not in _MODES:
             causes.append(field.not_supported(f"spec.volumeLifecycleModes[{i}]", mode, _MODES))
+    period, path = spec.get("nodeAllocatableUpdatePeriodSeconds"), "spec.nodeAllocatableUpdatePeriodSeconds"
+    if period is not None and period < _MIN_PERIOD:
+        causes.append(field.invalid(path, period, f"must be greater than or equal to {_MIN_PERIOD} seconds"))
     causes += one_of(spec, "fsGroupPolicy", "spec.", _GROUP_POLICIES)
     return causes + _check_tokens(spec)
 
@@ -42,11 +43,10 @@ def validate(obj: Obj) -> list[Cause]:
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what may not be changed: how volumes are attached and live."""
     now, was = part(new, "spec"), part(old, "spec")
-    return [
-        cause
-        for name in ("attachRequired", "volumeLifecycleModes")
-        for cause in immutable(now.get(name), was.get(name), f"spec.{name}")
-    ]
+    # upstream's message names a field that is not quite the API's
+    causes = immutable(now.get("attachRequired"), was.get("attachRequired"), "spec.attachedRequired")
+    modes = now.get("volumeLifecycleModes")
+    return causes + immutable(modes, was.get("volumeLifecycleModes"), "spec.volumeLifecycleModes")
 
 
 def count_change(new: Obj, old: Obj) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
+from kubern.api.rules.checks import named, not_negative
+from kubern.api.rules.device_names import driver_name
 from kubern.api.rules.values import at, items
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
+
+_MAX_ID = 192
 
 
 def validate(obj: Obj) -> list[Cause]:
@@ -15,13 +19,29 @@ def validate(obj: Obj) -> list[Cause]:
     causes, seen = [], set()
     for i, driver in items(obj, "spec.drivers"):
         path, name = f"spec.drivers[{i}]", driver.get("name") or ""
-        causes += [field.required(f"{path}.{key}", "") for key in ("name", "nodeID") if not driver.get(key)]
+        causes += driver_name(name, f"{path}.name") + _check_node_id(driver.get("nodeID") or "", f"{path}.nodeID")
+        causes += not_negative(at(driver, "allocatable") or {}, "count", f"{path}.allocatable.")
         if name in seen:
             causes.append(field.duplicate(f"{path}.name", name))
         seen.add(name)
-        count = at(driver, "allocatable.count")
-        if count is not None and count < 0:
-            causes.append(field.invalid(f"{path}.allocatable.count", count, "must be greater than or equal to 0"))
+        causes += _check_topology(driver.get("topologyKeys") or [], path)
+    return causes
+
+
+def _check_node_id(node: str, path: str) -> list[Cause]:
+    if not node:
+        return [field.required(path, "")]
+    return [field.invalid(path, node, f"must be {_MAX_ID} characters or less")] if len(node) > _MAX_ID else []
+
+
+def _check_topology(keys: list[str], path: str) -> list[Cause]:
+    causes = []
+    for i, key in enumerate(keys):
+        if not key:
+            causes.append(field.required(path, ""))
+        if key in keys[:i]:
+            causes.append(field.duplicate(path, key))
+        causes += named(key, path, names.qualified_name)
     return causes
 
 
@@ -29,10 +49,10 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what may not be changed: a driver that stays, its capacity aside."""
     before = {driver.get("name"): driver for _, driver in items(old, "spec.drivers")}
     causes = []
-    for i, driver in items(new, "spec.drivers"):
+    for _, driver in items(new, "spec.drivers"):
         was = before.get(driver.get("name"))
         if was is not None and any(driver.get(key) != was.get(key) for key in ("nodeID", "topologyKeys")):
-            causes.append(field.invalid(f"spec.drivers[{i}]", driver, "field is immutable"))
+            causes.append(field.invalid("spec.drivers", driver, "field is immutable"))
     return causes
 
 

@@ -6,6 +6,7 @@ from kubern.api import field, names
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import given, immutable, named, one_of
+from kubern.api.rules.class_parameters import check_parameters
 from kubern.api.rules.values import fill, items
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -27,8 +28,7 @@ def validate(obj: Obj) -> list[Cause]:
     causes = given(obj, "provisioner", "")
     if obj.get("provisioner"):
         causes += named(obj["provisioner"].lower(), "provisioner", names.qualified_name)
-    if "" in (obj.get("parameters") or {}):
-        causes.append(field.invalid("parameters", "", "field can not be empty."))
+    causes += check_parameters(obj.get("parameters") or {})
     for i, term in items(obj, "allowedTopologies"):
         causes += _check_term(term, f"allowedTopologies[{i}].matchLabelExpressions")
     causes += one_of(obj, "reclaimPolicy", "", ("Delete", "Retain"))

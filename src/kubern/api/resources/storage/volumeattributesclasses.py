@@ -6,6 +6,7 @@ from kubern.api import field, names
 from kubern.api.resource import Column, OtherVersion, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import given, named
+from kubern.api.rules.class_parameters import check_parameters
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -15,9 +16,7 @@ def validate(obj: Obj) -> list[Cause]:
     causes = given(obj, "driverName", "")
     if obj.get("driverName"):
         causes += named(obj["driverName"].lower(), "driverName", names.qualified_name)
-    if not obj.get("parameters"):
-        causes.append(field.required("parameters", "must contain at least one key/value pair"))
-    return causes
+    return causes + check_parameters(obj.get("parameters") or {}, empty=False)
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
