@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kubern.api.resources import load
+from kubern.apiserver.aggregation.extensions import Extensions
 from kubern.apiserver.config import Config
 from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
 from kubern.apiserver.server import ApiServer
@@ -43,6 +45,7 @@ class Cluster:
         self.informers = informers
         self.dead: set[str] = set()
         self.changed = asyncio.Event()
+        self.extensions: Extensions
 
     def get(self, gvr: GVR, name: str, namespace: str = NS) -> Obj | None:
         return self.informers.of(gvr).get(namespace, name)
@@ -98,6 +101,13 @@ class Cluster:
 
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with started(tmp_path, Options(node_monitor_grace_period=1.0, root_ca="PEM")) as made:
+        yield made
+
+
+@asynccontextmanager
+async def started(tmp_path: Path, options: Options) -> AsyncIterator[Cluster]:
+    """An apiserver, controllers and two played nodes in this process."""
     clock = SystemClock()
     store = await EmbeddedStore.open(tmp_path / "store", clock=clock)
     api = ApiServer(store, load(), Config(authorization_mode=("AlwaysAllow",)), clock)
@@ -106,9 +116,9 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     client = ApiClient(InProcessTransport(api.handler, peer))
     informers = Informers(client, clock)
     made = Cluster(client, informers)
+    made.extensions = api.core.extensions
 
     async def run() -> None:
-        options = Options(node_monitor_grace_period=1.0, root_ca="PEM")
         async with asyncio.TaskGroup() as group:
             group.create_task(run_controllers(client, clock, informers, options=options))
             informers.start(group)
@@ -118,13 +128,15 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     await made.until(lambda: made.get(r.SERVICE_ACCOUNTS, "default"))
     for name in ("n1", "n2"):
         await add_node(client, name)
-    yield made
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    await client.close()
-    await api.close()
-    await store.close()
+    try:
+        yield made
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await client.close()
+        await api.close()
+        await store.close()
 
 
 async def add_node(client: ApiClient, name: str) -> None:

@@ -31,6 +31,8 @@ from kubern.controllers.cache import Options
 from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
 from kubern.metrics.custom import CustomMetrics
+from kubern.metrics.external import ExternalMetrics
+from kubern.metrics.prometheus import Prometheus
 from kubern.metrics.server import MetricsServer
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
@@ -69,8 +71,12 @@ class Companions:
         self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics, self._node_names)
         """Answers metrics.k8s.io, once attached to the apiserver."""
         pods = informers.of(PODS)
-        self.custom_metrics = CustomMetrics(client_as("system:custom-metrics"), clock, pods.list)
+        prometheus = Prometheus(settings.prometheus_url) if settings.prometheus_url else None
+        user = client_as("system:custom-metrics")
+        self.custom_metrics = CustomMetrics(user, clock, pods.list, prometheus)
         """Answers custom.metrics.k8s.io likewise."""
+        self.external_metrics = ExternalMetrics(user, prometheus) if prometheus else None
+        """Answers external.metrics.k8s.io, where there is a Prometheus server."""
 
     def _virtual_metrics(self, node: str) -> bytes | None:
         return self._virtual.resource_metrics(node) if self._virtual else None
@@ -104,6 +110,8 @@ class Companions:
             group.create_task(kubelets, name="virtual nodes' kubelets")
         group.create_task(self.metrics.run(), name="metrics server")
         group.create_task(self.custom_metrics.run(), name="custom metrics")
+        if self.external_metrics is not None:
+            group.create_task(self.external_metrics.run(), name="external metrics")
         ports = serve_component_ports(programs, self._namespace, self._pki, clock)
         group.create_task(ports, name="ports of scheduler and controllers")
 

@@ -41,6 +41,7 @@ from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
 from kubern.metrics.api import SERVICE as METRICS_SERVICE
 from kubern.metrics.custom import SERVICE as CUSTOM_METRICS_SERVICE
+from kubern.metrics.external import SERVICE as EXTERNAL_METRICS_SERVICE
 from kubern.store.embedded import EmbeddedStore
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ async def run_control_plane(state: Path) -> None:
             extensions = api.core.extensions
             extensions.attach("kube-system", METRICS_SERVICE, companions.metrics.handle)
             extensions.attach("kube-system", CUSTOM_METRICS_SERVICE, companions.custom_metrics.handle)
+            if companions.external_metrics is not None:
+                extensions.attach("kube-system", EXTERNAL_METRICS_SERVICE, companions.external_metrics.handle)
             await companions.start(group, api.core.backends)
             informers.start(group)
 

@@ -25,6 +25,8 @@ class Settings:
     service_cidr: str = "10.96.0.0/16"
     pod_cidr: str = "10.244.0.0/16"
     domain: str = "cluster.local"
+    prometheus_url: str = ""
+    """Where a Prometheus server answers that knows what autoscalers ask about; empty: there is none."""
 
     @property
     def context(self) -> str:
@@ -79,9 +81,17 @@ def save(path: Path, settings: Settings) -> None:
     fresh.replace(path)
 
 
-def grown(old: Settings, nodes: int | None, virtual_nodes: int | None) -> Settings:
-    """Return the settings with more nodes where asked. Raises `ValueError` when fewer real nodes are asked than there are."""
+def grown(old: Settings, nodes: int | None, virtual_nodes: int | None, prometheus_url: str | None = None) -> Settings:
+    """Return the settings with more nodes where asked, and another Prometheus server.
+
+    Raises `ValueError` when fewer real nodes are asked than there are.
+    """
     nodes = old.nodes if nodes is None else nodes
     if nodes < old.nodes:
         raise ValueError(f"the cluster has {old.nodes} nodes: delete one with kubectl, or `kubern down` first")
-    return replace(old, nodes=nodes, virtual_nodes=old.virtual_nodes if virtual_nodes is None else virtual_nodes)
+    return replace(
+        old,
+        nodes=nodes,
+        virtual_nodes=old.virtual_nodes if virtual_nodes is None else virtual_nodes,
+        prometheus_url=old.prometheus_url if prometheus_url is None else prometheus_url,
+    )

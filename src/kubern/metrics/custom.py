@@ -1,14 +1,14 @@
 """custom.metrics.k8s.io/v1beta2 from the pods' own `/metrics`: those with the annotation `prometheus.io/scrape: "true"`.
 
 Run beside the apiserver, which calls `handle`; the pods are asked through the apiserver's pod proxy. A metric of a Service is the sum over
-the pods that it selects. What always holds: a request is answered from memory.
+the pods that it selects. Where a Prometheus server is known, it is asked for what the pods do not tell: by its labels `namespace`, `pod`
+and `service`. What always holds: what pods tell is answered from memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
@@ -16,13 +16,14 @@ from urllib.parse import parse_qs
 import orjson
 
 from kubern.base.clock import Clock, rfc3339
-from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
-from kubern.base.quantity import from_milli
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.http.contract import Request, Response
-from kubern.metrics.series import Look, Value, rate_name, read, values
+from kubern.metrics.prometheus import RATE_SUFFIX, WINDOW, Matcher, Prometheus, expression, matchers_of, one_of
+from kubern.metrics.registration import api_service, register
+from kubern.metrics.series import Look, Value, milli, rate_name, read, values
 
 GROUP, VERSION = "custom.metrics.k8s.io", "v1beta2"
 SERVICE = "kubern-custom-metrics"
@@ -31,17 +32,8 @@ EVERY = 15.0
 AT_ONCE = 8
 TEXT_LIMIT = 4 << 20
 """Bytes of a pod's `/metrics` that are read."""
-APISERVICES = GVR("apiregistration.k8s.io", "v1", "apiservices")
 SERVICES, PODS = GVR("", "v1", "services"), GVR("", "v1", "pods")
-APISERVICE: Obj = {
-    "apiVersion": "apiregistration.k8s.io/v1",
-    "kind": "APIService",
-    "metadata": {"name": f"{VERSION}.{GROUP}"},
-    "spec": {
-        "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 200,
-        "insecureSkipTLSVerify": True, "service": {"namespace": "kube-system", "name": SERVICE, "port": 443},
-    },
-}  # fmt: skip
+APISERVICE = api_service(GROUP, VERSION, SERVICE)
 _ROOT = f"/apis/{GROUP}/{VERSION}"
 _JSON = (("content-type", "application/json"),)
 _log = logging.getLogger(__name__)
@@ -50,20 +42,24 @@ Key = tuple[str, str]
 
 
 class CustomMetrics:
-    """The adapter. `pods` returns the pods that there are."""
+    """The adapter. `pods` returns the pods that there are; `prometheus` is asked for what they do not tell."""
 
-    def __init__(self, client: ApiClient, clock: Clock, pods: Callable[[], Iterable[Obj]]) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        clock: Clock,
+        pods: Callable[[], Iterable[Obj]],
+        prometheus: Prometheus | None = None,
+    ) -> None:
         self._client = client
         self._clock = clock
         self._pods = pods
+        self._prometheus = prometheus
         self._looks: dict[Key, tuple[Look | None, Look]] = {}
 
     async def run(self) -> None:
         """Register, and ask the pods until cancelled."""
-        try:
-            await self._client.create(APISERVICES, APISERVICE)
-        except AlreadyExists:
-            _log.debug("the APIService of custom metrics exists")
+        await register(self._client, APISERVICE)
         while True:
             await self.scrape()
             await self._clock.sleep(EVERY)
@@ -115,6 +111,7 @@ class CustomMetrics:
             case ["namespaces", namespace, "pods", name, metric]:
                 names = await self._names(namespace, query.get("labelSelector", "")) if name == "*" else [name]
                 found = self._values(namespace, names, metric, selector)
+                found = found or await self._pods_elsewhere(namespace, names, metric, selector)
                 if not found and name != "*":
                     raise _unknown(metric, "pods", name)
                 return _listed([_item("Pod", namespace, pod, metric, value) for pod, value in found.items()])
@@ -135,6 +132,7 @@ class CustomMetrics:
         text = ",".join(f"{key}={value}" for key, value in labels.items())
         names = await self._names(namespace, text) if text else []
         found = list(self._values(namespace, names, metric, selector).values())
+        found = found or await self._service_elsewhere(namespace, service, metric, selector)
         if not found:
             raise _unknown(metric, "services", service)
         return found[0]._replace(value=sum(one.value for one in found), time=min(one.time for one in found))
@@ -147,6 +145,23 @@ class CustomMetrics:
             if value is not None:
                 found[name] = value
         return found
+
+    async def _pods_elsewhere(
+        self, namespace: str, names: list[str], metric: str, selector: str
+    ) -> dict[str, Value]:  # fmt: skip
+        if self._prometheus is None or not names:
+            return {}
+        chosen = [Matcher("namespace", "=", namespace), one_of("pod", names), *matchers_of(selector)]
+        samples = await self._prometheus.query(f"sum by (pod) ({expression(metric, chosen)})")
+        window = WINDOW if metric.endswith(RATE_SUFFIX) else 0.0
+        return {each.labels.get("pod", ""): Value(each.value, each.time, window) for each in samples}
+
+    async def _service_elsewhere(self, namespace: str, service: str, metric: str, selector: str) -> list[Value]:
+        if self._prometheus is None:
+            return []
+        chosen = [Matcher("namespace", "=", namespace), Matcher("service", "=", service), *matchers_of(selector)]
+        samples = await self._prometheus.query(f"sum({expression(metric, chosen)})")
+        return [Value(each.value, each.time, WINDOW if metric.endswith(RATE_SUFFIX) else 0.0) for each in samples]
 
     def _resources(self) -> Obj:
         names = {name for _, last in self._looks.values() for name, _ in last.gauges}
@@ -193,7 +208,7 @@ def _item(kind: str, namespace: str, name: str, metric: str, value: Value) -> Ob
         "describedObject": {"kind": kind, "namespace": namespace, "name": name, "apiVersion": "/v1"},
         "metric": {"name": metric, "selector": None},
         "timestamp": rfc3339(datetime.fromtimestamp(value.time, UTC)),
-        "value": str(from_milli(math.ceil(round(value.value * 1000, 6)))),
+        "value": milli(value.value),
     }
     return item | ({"windowSeconds": round(value.window)} if value.window else {})
 

@@ -5,11 +5,13 @@ A counter `http_requests_total` becomes `http_requests_per_second`; series of on
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from kubern.base.errors import BadRequest
+from kubern.base.quantity import from_milli
 from kubern.metrics.text import samples
 
 SERIES_LIMIT = 5000
@@ -27,6 +29,11 @@ class Look(NamedTuple):
     time: float
     gauges: Series
     counters: Series
+
+
+def milli(value: float) -> str:
+    """Return a metric's value as a quantity, rounded up to a thousandth."""
+    return str(from_milli(math.ceil(round(value * 1000, 6))))
 
 
 class Value(NamedTuple):

@@ -24,7 +24,9 @@ def run(name: Annotated[str, Option(help="The cluster's name.")] = "kubern") -> 
     bring_up(name, nodes=None, virtual_nodes=None, port=None)
 
 
-def bring_up(name: str, *, nodes: int | None, virtual_nodes: int | None, port: int | None) -> None:
+def bring_up(
+    name: str, *, nodes: int | None, virtual_nodes: int | None, port: int | None, prometheus_url: str | None = None
+) -> None:
     """Start the cluster `name`, making it first where needed, and say how to use it."""
     from kubern.cluster import host
     from kubern.cluster.progress import Progress
@@ -38,9 +40,10 @@ def bring_up(name: str, *, nodes: int | None, virtual_nodes: int | None, port: i
             signal.signal(number, signal.default_int_handler)  # what was started is taken back, as for Ctrl-C
         cluster = Cluster(name)
         if cluster.exists:
-            settings = grown(cluster.settings, nodes, virtual_nodes)
+            settings = grown(cluster.settings, nodes, virtual_nodes, prometheus_url)
         else:
             settings = _asked_for(cluster.settings, nodes, virtual_nodes, port)
+            settings = replace(settings, prometheus_url=prometheus_url or "")
         lacking = host.missing_for_nodes() if settings.real else []
         if lacking and not cluster.exists:
             progress.say(f"No containers here ({lacking[0]}): starting the control plane with one virtual node.")

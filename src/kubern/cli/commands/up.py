@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import click
+
 from kubern.cli.command import Command
 from kubern.cli.flags import Option
 
@@ -17,11 +19,16 @@ def run(
     port: Annotated[
         int, Option(min=1, max=65535, help="The apiserver's port on 127.0.0.1, or the next free one.")
     ] = 6443,
+    prometheus_url: Annotated[
+        str | None, Option(help="A Prometheus server for custom and external metrics: http://127.0.0.1:9090")
+    ] = None,
 ) -> None:
     """Set up and start a cluster, or start what is missing of one; `kubectl` then talks to it."""
     from kubern.cli.commands.start import bring_up
 
-    bring_up(name, nodes=nodes, virtual_nodes=virtual_nodes, port=port)
+    if prometheus_url and not prometheus_url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"--prometheus-url: {prometheus_url!r} is not http://HOST:PORT")
+    bring_up(name, nodes=nodes, virtual_nodes=virtual_nodes, port=port, prometheus_url=prometheus_url)
 
 
 COMMAND = Command("up", run)

@@ -1,0 +1,85 @@
+"""external.metrics.k8s.io/v1beta1 out of a Prometheus server: what an autoscaler asks about things outside the cluster.
+
+Run beside the apiserver, which calls `handle`, where a Prometheus server is known. A metric is a series' name, or `x_per_second` for the
+rate of the counter `x_total`; the selector chooses among its series. What always holds: who may read a metric in one namespace may read
+it in all, as the series are not the namespace's.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from kubern.base.clock import rfc3339
+from kubern.base.errors import NotFound, StatusError
+from kubern.base.json import Obj
+from kubern.client.client import ApiClient
+from kubern.http.contract import Request, Response
+from kubern.metrics.prometheus import RATE_SUFFIX, WINDOW, Prometheus, Sample, expression, matchers_of
+from kubern.metrics.registration import api_service, register
+from kubern.metrics.series import milli
+
+GROUP, VERSION = "external.metrics.k8s.io", "v1beta1"
+SERVICE = "kubern-external-metrics"
+APISERVICE = api_service(GROUP, VERSION, SERVICE)
+_ROOT = f"/apis/{GROUP}/{VERSION}"
+_JSON = (("content-type", "application/json"),)
+
+
+class ExternalMetrics:
+    """The adapter."""
+
+    def __init__(self, client: ApiClient, prometheus: Prometheus) -> None:
+        self._client = client
+        self._prometheus = prometheus
+
+    async def run(self) -> None:
+        """Register."""
+        await register(self._client, APISERVICE)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request below `/apis/external.metrics.k8s.io`."""
+        parts = [unquote(part) for part in request.path.removeprefix(_ROOT).strip("/").split("/")]
+        query = {key: found[0] for key, found in parse_qs(request.query).items()}
+        try:
+            return Response(200, _JSON, orjson.dumps(await self._get(parts, query.get("labelSelector", ""))))
+        except StatusError as error:
+            return Response(error.code, _JSON, orjson.dumps(error.status()))
+
+    async def _get(self, parts: list[str], selector: str) -> Obj:
+        match parts:
+            case [""]:
+                return await self._resources()
+            case ["namespaces", _, metric]:
+                samples = await self._prometheus.query(expression(metric, matchers_of(selector)))
+                items = [_item(metric, sample) for sample in samples]
+                return {
+                    "kind": "ExternalMetricValueList", "apiVersion": f"{GROUP}/{VERSION}", "metadata": {}, "items": items,
+                }  # fmt: skip
+        raise NotFound("the server could not find the requested resource")
+
+    async def _resources(self) -> Obj:
+        names = await self._prometheus.names()
+        rates = [name.removesuffix("_total") + RATE_SUFFIX for name in names if name.endswith("_total")]
+        listed = [
+            {"name": name, "singularName": "", "namespaced": True, "kind": "ExternalMetricValueList", "verbs": ["get"]}
+            for name in sorted({*names, *rates})
+        ]
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": f"{GROUP}/{VERSION}",
+            "resources": listed,
+        }
+
+
+def _item(metric: str, sample: Sample) -> Obj:
+    item = {
+        "metricName": metric,
+        "metricLabels": {key: value for key, value in sample.labels.items() if key != "__name__"},
+        "timestamp": rfc3339(datetime.fromtimestamp(sample.time, UTC)),
+        "value": milli(sample.value),
+    }
+    return item | ({"window": round(WINDOW)} if metric.endswith(RATE_SUFFIX) else {})
