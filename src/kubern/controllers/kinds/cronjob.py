@@ -59,6 +59,13 @@ def decide(observed: Observed, now: datetime) -> Plan:
         return Plan(tuple(actions), status)
     due = _due(cron_job, schedule, where, now)
     wait = (due.next - now).total_seconds() + 0.1 if due.next is not None else None
+    if due.next is None:
+        text = (
+            "time difference between two schedules is less than 1 second"  # upstream's words for a day that never comes
+        )
+        actions.append(
+            Event(cron_job, "Warning", "InvalidSchedule", f"invalid schedule: {cron_job['spec']['schedule']} : {text}")
+        )
     if due.missed > cron.MANY:
         text = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
         actions.append(Event(cron_job, "Warning", "TooManyMissedTimes", text))
