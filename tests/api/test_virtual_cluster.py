@@ -200,6 +200,30 @@ def test_logs_are_followed_until_a_pod_ends(cluster):
     run(KUBECTL, "delete", "pod", "ticks", "--wait=false")
 
 
+RULES = """
+- selector: {matchLabels: {app: ruled}}
+  script: {start-after: 0.2, ready-after: 1, log: hello, exec: {hostname: ruled-0}}
+"""
+
+
+def test_pods_are_scripted_by_label_selector(cluster):
+    run, get = cluster[0].run, cluster[0].get
+    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "virtual-nodes", "namespace": "kube-system"}}
+    run(KUBECTL, "apply", "-f", "-", stdin=json.dumps(rules | {"data": {"pods.yaml": RULES}}))
+    pod = scripted("ruled", {"waiting": "ImagePullBackOff"})
+    pod["metadata"]["labels"] = {"app": "ruled"}
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(pod))
+    path = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ImagePullBackOff"
+    run(KUBECTL, "wait", "pod/ruled", path, "--timeout=30s")
+    assert get("pod", "ruled")["status"]["phase"] == "Pending"
+    run(KUBECTL, "annotate", "pod", "ruled", "simulation.kubern/waiting-")
+    run(KUBECTL, "wait", "pod/ruled", "--for=condition=Ready", "--timeout=30s")
+    assert run(KUBECTL, "logs", "ruled").stdout == "hello\n"
+    assert run(KUBECTL, "exec", "ruled", "--", "hostname").stdout == "ruled-0\n"
+    run(KUBECTL, "delete", "pod/ruled", "--wait=false")
+    run(KUBECTL, "delete", "configmap/virtual-nodes", "-n", "kube-system")
+
+
 def test_a_virtual_nodes_kubelet_answers_through_the_apiserver(cluster):
     run = cluster[0].run
     path = "/api/v1/nodes/virtual-1/proxy"

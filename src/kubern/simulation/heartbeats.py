@@ -39,6 +39,7 @@ class Heartbeats:
         self._places = places
         self._status_due: dict[str, float] = {}
         self._at_once: set[str] = set()
+        self._registered: set[str] = set()
 
     def beat_now(self, name: str) -> None:
         """Have a node that came back heard of within a slot."""
@@ -61,49 +62,48 @@ class Heartbeats:
 
     async def _register(self, name: str) -> None:
         """Create a node with its status and lease, as kubelets do; one that is there tells its status anew."""
-        if is_silent(self._nodes.get("", name)):
+        held = self._nodes.get("", name)
+        if is_silent(held):
             return
-        status = objects.node_status(name, self._places[name].address, self._clock.now(), {})
+        if held is None:
+            place, now = self._places[name], self._clock.now()
+            made = objects.node(name, place.pod_cidr) | {"status": objects.node_status(name, place.address, now, {})}
+            held = await self._client.create(NODES, made)
+        else:
+            await self._report(name, held)
+        self._registered.add(name)
         try:
-            await self._client.create(NODES, self._node(name) | {"status": status})
-        except AlreadyExists:
-            await self._report(name)
-        try:
-            await self._client.create(LEASES, objects.lease(name, self._clock.now()))
+            await self._client.create(LEASES, objects.lease(name, self._clock.now(), held["metadata"].get("uid", "")))
         except AlreadyExists:
             await self._renew(name)
 
     async def _beat(self, name: str) -> None:
         held = self._nodes.get("", name)
-        if is_silent(held):
+        if name not in self._registered:
+            await self._register(name)
+            return
+        # one that somebody deleted stays away: a kubelet registers when it starts and never again
+        if held is None or is_silent(held):
             return
         now = self._clock.monotonic()
         # a controller may have called the node lost meanwhile
         if now >= self._status_due[name] or not objects.is_ready(held):
-            await self._report(name)
+            await self._report(name, held)
             self._status_due[name] = max(now, self._status_due[name]) + STATUS_EVERY
         await self._renew(name)
 
-    def _node(self, name: str) -> Obj:
-        return objects.node(name, self._places[name].pod_cidr)
-
-    async def _report(self, name: str) -> None:
-        try:
-            held = await self._client.get(NODES, name)
-        except NotFound:
-            held = await self._client.create(NODES, self._node(name))
+    async def _report(self, name: str, held: Obj) -> None:
         status = objects.node_status(name, self._places[name].address, self._clock.now(), held.get("status") or {})
         await self._client.patch(NODES, name, {"status": status}, subresource="status")
 
     async def _renew(self, name: str) -> None:
-        lease = objects.lease(name, self._clock.now())
+        spec = objects.lease_spec(name, self._clock.now())
         try:
-            await self._client.patch(LEASES, name, {"spec": lease["spec"]}, "kube-node-lease")
+            await self._client.patch(LEASES, name, {"spec": spec}, "kube-node-lease")
         except NotFound:
-            try:
-                await self._client.create(LEASES, lease)
-            except AlreadyExists:
-                log.debug("lease of %s appeared meanwhile", name)
+            uid = ((self._nodes.get("", name) or {}).get("metadata") or {}).get("uid")
+            if uid:
+                await self._client.create(LEASES, objects.lease(name, self._clock.now(), uid))
 
 
 async def _each(names: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:

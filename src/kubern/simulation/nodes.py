@@ -18,7 +18,7 @@ from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers, Key, key_of
 from kubern.client.workqueue import WorkQueue
 from kubern.kubelet.server.resource_metrics import resource_metrics
-from kubern.simulation import objects, script
+from kubern.simulation import pods, rules, script
 from kubern.simulation.heartbeats import Heartbeats
 from kubern.simulation.places import PodAddresses, place
 from kubern.simulation.source import Source
@@ -26,6 +26,7 @@ from kubern.simulation.usage import VirtualUsage
 
 log = logging.getLogger(__name__)
 
+CONFIG_MAPS = GVR("", "v1", "configmaps")
 NODES = GVR("", "v1", "nodes")
 PODS = GVR("", "v1", "pods")
 WORKERS = 16
@@ -41,6 +42,8 @@ class VirtualNodes:
         self._places = {name: place(number) for number, name in enumerate(names)}
         self._pods = informers.of(PODS)
         self._nodes = informers.of(NODES)
+        self._config = informers.of(CONFIG_MAPS, rules.NAMESPACE, field_selector=f"metadata.name={rules.NAME}")
+        self._rules = rules.Rules()
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._addresses = PodAddresses()
         self._usage = VirtualUsage(clock)
@@ -55,10 +58,14 @@ class VirtualNodes:
     def source(self) -> Source:
         """Return what their kubelets' API is served from."""
         names = {each.address: name for name, each in self._places.items()}
-        return Source(names.get, self._pods_of, self._pods.get, self._summary)
+        return Source(names.get, self._pods_of, self._pod, self._summary)
+
+    def _pod(self, namespace: str, name: str) -> Obj | None:
+        pod = self._pods.get(namespace, name)
+        return None if pod is None else self._rules.applied(pod)
 
     def _summary(self, name: str) -> Obj:
-        return self._usage.summary(name, self._pods_of(name))
+        return self._usage.summary(name, [self._rules.applied(pod) for pod in self._pods_of(name)])
 
     def _pods_of(self, name: str) -> list[Obj]:
         self._pods.add_index(_BY_NODE, _node_of)
@@ -66,6 +73,8 @@ class VirtualNodes:
 
     async def run(self) -> None:
         """Be these nodes until cancelled."""
+        await self._config.synced.wait()
+        self._config.on_change(self._rules_changed)
         self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
         async with asyncio.TaskGroup() as group:
@@ -89,9 +98,18 @@ class VirtualNodes:
 
     def _plan(self, pod: Obj) -> None:
         """Have a pod looked at when its next move is due."""
-        wait = script.due(pod, self._clock.now())
-        if wait is not None:
-            self._queue.add_after(key_of(pod), wait)
+        move = script.next_move(self._rules.applied(pod), self._clock.now())
+        if move is not None:
+            self._queue.add_after(key_of(pod), move.left)
+
+    def _rules_changed(self, before: Obj | None, after: Obj | None) -> None:
+        """Have every pod looked at that other rules may give another fate."""
+        self._rules = rules.read(after)
+        for error in self._rules.errors:
+            log.warning("scripts of virtual pods: %s", error)
+        for pod in self._pods.list():
+            if pod["spec"].get("nodeName") in self._places:
+                self._plan(pod)
 
     def _node_changed(self, before: Obj | None, after: Obj | None) -> None:
         """A node that comes back beats at once, and catches up on its pods."""
@@ -119,20 +137,21 @@ class VirtualNodes:
 
     async def _settle(self, key: Key) -> None:
         """Bring one pod to where it belongs."""
-        pod = self._pods.get(*key)
+        pod = self._pod(*key)
         if pod is None or script.is_silent(self._nodes.get("", pod["spec"]["nodeName"])):
             return
-        if script.due(pod, self._clock.now()) != 0:
+        move = script.next_move(pod, self._clock.now())
+        if move is None or move.left > 0:
             self._plan(pod)
             return
         namespace, name = key
         meta = pod["metadata"]
-        if "deletionTimestamp" in meta:
+        if move.to == "gone":
             await self._client.delete(PODS, name, namespace, grace_period=0, uid=meta["uid"])
             return
         host, cidr = self._places[pod["spec"]["nodeName"]]
         address = host if pod["spec"].get("hostNetwork") else self._addresses.of(meta["uid"], cidr)
-        status = objects.pod_status(pod, address, host, self._clock.now())
+        status = pods.pod_status(pod, address, host, self._clock.now())
         if status is not None:
             await self._client.patch(
                 PODS, name, {"metadata": {"uid": meta["uid"]}, "status": status}, namespace, subresource="status"

@@ -1,4 +1,4 @@
-"""What a virtual node says of itself and of its pods. Pure: objects and times in, objects out."""
+"""What a virtual node says of itself. Pure: times in, objects out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 from kubern import KUBERNETES_VERSION
 from kubern.base.clock import rfc3339, rfc3339_micro
 from kubern.base.json import Obj
-from kubern.simulation.script import backoff, restarts, script_of
 
 LABEL = "kubern.io/virtual-node"
 CAPACITY = {"cpu": "32", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "110"}
@@ -82,97 +81,17 @@ def is_ready(held: Obj | None) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-def lease(name: str, now: datetime) -> Obj:
-    """Return a node's heartbeat."""
+def lease(name: str, now: datetime, uid: str) -> Obj:
+    """Return a node's heartbeat; it goes with the node of that uid."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": name, "namespace": "kube-node-lease"},
-        "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": rfc3339_micro(now)},
+        "metadata": {"name": name, "namespace": "kube-node-lease", "ownerReferences": [owner]},
+        "spec": lease_spec(name, now),
     }
 
 
-def pod_status(pod: Obj, ip: str, host_ip: str, now: datetime) -> Obj | None:
-    """Return the status a pod moves to now that its next move is due, None when it is where it belongs."""
-    status = pod.get("status") or {}
-    phase = status.get("phase")
-    script = script_of(pod)
-    waits = any("waiting" in (c.get("state") or {}) for c in status.get("containerStatuses") or ())
-    if phase in ("Succeeded", "Failed") or (phase == "Running" and script.run_for is None and not waits):
-        return None
-    move = "running"
-    if phase == "Running" and not waits:
-        move = "waiting" if restarts(pod, script) else "ended"
-    return _status(pod, (ip, host_ip), rfc3339(now), move, script.exit_code)
-
-
-def _status(pod: Obj, addresses: tuple[str, str], stamp: str, move: str, code: int) -> Obj:
-    """Return the status of a pod that comes to be `running`, `waiting` to be restarted, or `ended`."""
-    spec, before = pod["spec"], pod.get("status") or {}
-    ip, host_ip = addresses
-    started = before.get("startTime") or stamp
-    phase = ("Failed" if code else "Succeeded") if move == "ended" else "Running"
-    held = {c["name"]: c for c in before.get("containerStatuses") or ()}
-    inits = [_container(c, {}, stamp, "ended", 0) for c in spec.get("initContainers") or ()]
-    return {
-        "phase": phase,
-        "conditions": _conditions(before, stamp, move, phase),
-        "hostIP": host_ip,
-        "hostIPs": [{"ip": host_ip}],
-        "podIP": ip,
-        "podIPs": [{"ip": ip}],
-        "startTime": started,
-        "initContainerStatuses": inits or None,
-        "containerStatuses": [_container(c, held.get(c["name"], {}), stamp, move, code) for c in spec["containers"]],
-    }
-
-
-def _conditions(before: Obj, stamp: str, move: str, phase: str) -> list[Obj]:
-    reasons = {"Succeeded": "PodCompleted", "Failed": "PodFailed", "Running": "ContainersNotReady"}
-    held = {c["type"]: c for c in before.get("conditions") or ()}
-    false = {
-        "running": (),
-        "waiting": ("Ready", "ContainersReady"),
-        "ended": ("Ready", "ContainersReady", "PodReadyToStartContainers"),
-    }
-    conditions = []
-    for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"):
-        value = "False" if kind in false[move] else "True"
-        changed = held[kind]["lastTransitionTime"] if held.get(kind, {}).get("status") == value else stamp
-        conditions.append(
-            {"type": kind, "status": value, "lastProbeTime": None, "lastTransitionTime": changed}
-            | ({"reason": reasons[phase]} if value == "False" else {})
-        )
-    return conditions
-
-
-def _container(container: Obj, held: Obj, stamp: str, move: str, code: int) -> Obj:
-    identity = f"virtual://{container['name']}"
-    count, last = held.get("restartCount", 0), held.get("lastState") or {}
-    since = ((held.get("state") or {}).get("running") or {}).get("startedAt", stamp)
-    ended = {
-        "exitCode": code,
-        "reason": "Error" if code else "Completed",
-        "startedAt": since,
-        "finishedAt": stamp,
-        "containerID": identity,
-    }
-    state: Obj = {"running": {"startedAt": stamp}}
-    if move == "running":
-        count += "waiting" in (held.get("state") or {})
-    elif move == "ended":
-        state = {"terminated": ended}
-    else:
-        message = f"back-off {int(backoff(count))}s restarting failed container={container['name']}"
-        state, last = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}, {"terminated": ended}
-    return {
-        "name": container["name"],
-        "image": container.get("image", ""),
-        "imageID": "",
-        "containerID": identity,
-        "ready": move == "running",
-        "started": move == "running",
-        "restartCount": count,
-        "lastState": last,
-        "state": state,
-    }
+def lease_spec(name: str, now: datetime) -> Obj:
+    """Return what a heartbeat says."""
+    return {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": rfc3339_micro(now)}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kubern.simulation import objects
+from kubern.simulation import objects, pods
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -16,7 +16,7 @@ def pod(phase="Pending", owner=None, **spec):
 
 
 def moved(before, now=NOW):
-    status = objects.pod_status(before, "10.128.0.1", "10.64.0.1", now)
+    status = pods.pod_status(before, "10.128.0.1", "10.64.0.1", now)
     return None if status is None else before | {"status": status}
 
 
