@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from kubern.api import field
-from kubern.api.podspec.containers import is_sidecar
-from kubern.api.podspec.qos import qos_class
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
+MIRROR = "kubernetes.io/config.mirror"
+"""The annotation of a pod that stands for one of a node's own."""
 _MAX_INT32 = 2147483647
 _MAY_CHANGE = ",".join(
     (
@@ -173,36 +173,6 @@ def difference(before: Any, after: Any, path: str = "") -> str:
     return "\n".join(lines)
 
 
-def validate_pod_status_update(new: Obj, old: Obj) -> list[Cause]:
-    """Return what a status update may not do: bring a container back that has ended for good, or change the class of service."""
-    fresh, stored = new.get("status") or {}, old.get("status") or {}
-    spec = old.get("spec") or {}
-    causes: list[Cause] = []
-    if fresh.get("qosClass") != stored.get("qosClass") and stored.get("qosClass"):
-        causes.append(field.invalid("status.qosClass", fresh.get("qosClass"), "field is immutable"))
-    policy = spec.get("restartPolicy")
-    if policy == "Always" or any(container.get("restartPolicyRules") for container in spec.get("containers") or ()):
-        return causes
-    sidecars = {container.get("name") for container in spec.get("initContainers") or () if is_sidecar(container)}
-    for name in ("containerStatuses", "initContainerStatuses"):
-        causes += _check_ended(fresh.get(name) or [], stored.get(name) or [], f"status.{name}", policy, sidecars)
-    return causes
-
-
-def _check_ended(fresh: list[Obj], stored: list[Obj], path: str, policy: Any, sidecars: set[Any]) -> list[Cause]:
-    causes: list[Cause] = []
-    ended = {status.get("name"): (status.get("state") or {}).get("terminated") for status in stored}
-    for i, status in enumerate(fresh):
-        before = ended.get(status.get("name"))
-        if before is None or status.get("name") in sidecars:
-            continue
-        if policy == "OnFailure" and before.get("exitCode"):
-            continue
-        if (status.get("state") or {}).get("terminated") is None:
-            causes.append(field.forbidden(f"{path}[{i}].state", "may not be transitioned to non-terminated state"))
-    return causes
-
-
 def prepare_ephemeral_update(new: Obj, old: Obj) -> None:
     """Keep of an update through `/ephemeralcontainers` only its ephemeral containers."""
     wanted = (new.get("spec") or {}).get("ephemeralContainers")
@@ -216,6 +186,8 @@ def prepare_ephemeral_update(new: Obj, old: Obj) -> None:
 
 def validate_ephemeral_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what an update through `/ephemeralcontainers` may not do: change or remove one that stands."""
+    if MIRROR in (old["metadata"].get("annotations") or {}):
+        return [field.forbidden("", "static pods do not support ephemeral containers")]
     now = {container.get("name"): container for container in new["spec"].get("ephemeralContainers") or ()}
     path = "spec.ephemeralContainers"
     causes: list[Cause] = []
@@ -229,39 +201,3 @@ def validate_ephemeral_update(new: Obj, old: Obj) -> list[Cause]:
             message = f"existing ephemeral containers {orjson.dumps(name).decode()} may not be changed\n{changed}"
             causes.append(field.forbidden(path, message))
     return causes
-
-
-def prepare_resize_update(new: Obj, old: Obj) -> None:
-    """Keep of an update through `/resize` only the resources and resize policies of containers."""
-    wanted = new.get("spec") or {}
-    new["spec"] = copied(old.get("spec") or {})
-    new["status"] = copied(old.get("status") or {})
-    for name in ("containers", "initContainers"):
-        asked = {container.get("name"): container for container in wanted.get(name) or ()}
-        for container in new["spec"].get(name) or ():
-            for part in ("resources", "resizePolicy"):
-                if container.get("name") in asked:
-                    _put_back(container, asked[container["name"]], part)
-
-
-def validate_resize_update(new: Obj, old: Obj) -> list[Cause]:
-    """Return what an update through `/resize` may not do: change the class of service, or other resources than cpu and memory."""
-    causes: list[Cause] = []
-    now_class = qos_class(new["spec"])
-    if now_class != qos_class(old["spec"]):
-        message = "Pod QOS Class may not change as a result of resizing"
-        causes.append(field.invalid("spec", now_class, message))
-    for name in ("containers", "initContainers"):
-        for i, (now, before) in enumerate(zip(new["spec"].get(name) or (), old["spec"].get(name) or (), strict=True)):
-            if _other_resources(now) != _other_resources(before):
-                message = "only cpu and memory resources are mutable"
-                causes.append(field.forbidden(f"spec.{name}[{i}].resources", message))
-    return causes
-
-
-def _other_resources(container: Obj) -> dict[str, Obj]:
-    resources = container.get("resources") or {}
-    return {
-        kind: {name: value for name, value in (resources.get(kind) or {}).items() if name not in ("cpu", "memory")}
-        for kind in ("limits", "requests")
-    }

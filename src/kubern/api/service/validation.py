@@ -18,6 +18,9 @@ _TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
 _PROTOCOLS = ["SCTP", "TCP", "UDP"]
 _DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"]
 _MAX_AFFINITY_SECONDS = 86400
+_KUBELET = 10250
+_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_HINTS, _TOPOLOGY = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
 _ONLY_BALANCER = "may only be used when `type` is 'LoadBalancer'"
 _NOT_EXTERNAL = "may not be set for ExternalName services"
 
@@ -25,7 +28,7 @@ _NOT_EXTERNAL = "may not be set for ExternalName services"
 def validate_service(service: Obj) -> list[Cause]:
     """Return what is wrong with a Service."""
     spec = service.get("spec") or {}
-    causes = _check_type(spec)
+    causes = _check_topology(service) + _check_type(spec)
     causes += _check_ports(spec)
     causes += check_labels(spec.get("selector"), "spec.selector")
     causes += _check_affinity(spec)
@@ -33,6 +36,7 @@ def validate_service(service: Obj) -> list[Cause]:
     causes += one_of(spec, "type", "spec.", _TYPES)
     causes += _check_node_ports(spec)
     causes += _check_duplicate_ports(spec)
+    causes += _check_ranges(service, spec)
     causes += _check_balancer(spec)
     return causes + _check_traffic(spec)
 
@@ -82,6 +86,10 @@ def _check_type(spec: Obj) -> list[Cause]:
     causes: list[Cause] = []
     if not spec.get("ports") and not headless and kind != "ExternalName":
         causes.append(field.required("spec.ports"))
+    for i, port in enumerate((spec.get("ports") or ()) if kind == "LoadBalancer" else ()):
+        if port.get("port") == _KUBELET:
+            message = f"may not expose port {_KUBELET} externally since it is used by kubelet"
+            causes.append(field.invalid(f"spec.ports[{i}]", _KUBELET, message))
     if headless and kind in ("LoadBalancer", "NodePort"):
         message = f"may not be set to 'None' for {kind} services"
         causes.append(field.invalid("spec.clusterIPs[0]", "None", message))
@@ -218,11 +226,6 @@ def _check_duplicate_ports(spec: Obj) -> list[Cause]:
 def _check_balancer(spec: Obj) -> list[Cause]:
     balancer = spec.get("type") == "LoadBalancer"
     causes: list[Cause] = []
-    for i, block in enumerate(spec.get("loadBalancerSourceRanges") or ()):
-        path = f"spec.loadBalancerSourceRanges[{i}]"
-        causes += [field.invalid(path, block, message) for message in names.cidr(block)]
-    if spec.get("loadBalancerSourceRanges") and not balancer:
-        causes.append(field.forbidden("spec.loadBalancerSourceRanges", _ONLY_BALANCER))
     if balancer and spec.get("allocateLoadBalancerNodePorts") is None:
         causes.append(field.required("spec.allocateLoadBalancerNodePorts"))
     for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
@@ -232,6 +235,32 @@ def _check_balancer(spec: Obj) -> list[Cause]:
     if balancer and kind is not None:
         causes += [field.invalid("spec.loadBalancerClass", kind, message) for message in names.qualified_name(kind)]
     return causes
+
+
+def _check_ranges(service: Obj, spec: Obj) -> list[Cause]:
+    """Check who may come in: blocks in a field that upstream's messages spell its own way, or in the annotation before it."""
+    blocks, annotations = spec.get("loadBalancerSourceRanges"), (service.get("metadata") or {}).get("annotations") or {}
+    if blocks:
+        path, here = "spec.LoadBalancerSourceRanges", "spec.LoadBalancerSourceRanges[{}]"
+    elif _RANGES in annotations:
+        path = here = f"metadata.annotations[{_RANGES}]"
+        text = annotations[_RANGES].strip()
+        blocks = text.split(",") if text else []
+    else:
+        return []
+    causes = [] if spec.get("type") == "LoadBalancer" else [field.forbidden(path, _ONLY_BALANCER)]
+    for i, block in enumerate(each.strip() for each in blocks):  # padding has always been taken
+        causes += [field.invalid(here.format(i), block, message) for message in names.cidr(block)]
+    return causes
+
+
+def _check_topology(service: Obj) -> list[Cause]:
+    annotations = (service.get("metadata") or {}).get("annotations") or {}
+    old, new = annotations.get(_HINTS), annotations.get(_TOPOLOGY)
+    if old is None or new is None or old == new:
+        return []
+    message = f"must match annotations[{_HINTS}] when both are specified"
+    return [field.invalid(f"metadata.annotations[{_TOPOLOGY}]", new, message)]
 
 
 def _check_traffic(spec: Obj) -> list[Cause]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubern.api.podspec.update import prepare_resize_update, validate_resize_update
+from kubern.api.podspec.resize import prepare_resize_update, validate_resize_update
 from kubern.api.resource import Resource
 from kubern.apiserver.replacing import replacing
 from kubern.apiserver.strategy import Strategy

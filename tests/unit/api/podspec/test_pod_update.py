@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
+from kubern.api.podspec.resize import prepare_resize_update, validate_resize_update
+from kubern.api.podspec.status_update import validate_pod_status_update
 from kubern.api.podspec.update import (
     copied,
     difference,
     prepare_ephemeral_update,
-    prepare_resize_update,
     validate_ephemeral_update,
-    validate_pod_status_update,
     validate_pod_update,
-    validate_resize_update,
 )
 from kubern.base.json import Obj
 
@@ -123,15 +122,33 @@ def test_resize_takes_resources_only() -> None:
 
 def test_resize_keeps_the_class_of_service_and_other_resources() -> None:
     old = pod(containers=[{"name": "c", "image": "i:1", "resources": {"requests": {"cpu": "1"}}}])
-    none = changed(old, lambda spec: spec["containers"][0].update(resources={}))
-    assert [cause.message for cause in validate_resize_update(none, old)] == [
-        'Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing'
+    none = changed(old, lambda spec: spec["containers"][0].update(resources={})) | {"status": {"qosClass": "Burstable"}}
+    assert [(cause.field, cause.message) for cause in validate_resize_update(none, old)] == [
+        ("spec", 'Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing'),
+        ("spec.containers[0].resources.requests", "Forbidden: resource requests cannot be removed"),
     ]
     disk = changed(
         old, lambda spec: spec["containers"][0]["resources"]["requests"].update({"ephemeral-storage": "1Gi"})
     )
     assert [(cause.field, cause.message) for cause in validate_resize_update(disk, old)] == [
-        ("spec.containers[0].resources", "Forbidden: only cpu and memory resources are mutable")
+        ("spec", "Forbidden: only cpu and memory resources are mutable")
+    ]
+
+
+def test_resize_moves_no_containers() -> None:
+    containers = [{"name": name, "image": "i:1", "resources": {"requests": {"cpu": "1"}}} for name in ("a", "b")]
+    old = pod(containers=containers)
+    turned = changed(old, lambda spec: spec["containers"].reverse())
+    prepare_resize_update(turned, old)
+    message = "Forbidden: containers may not be renamed or reordered on resize"
+    assert [(cause.field, cause.message) for cause in validate_resize_update(turned, old)] == [
+        ("spec.containers[0].name", message),
+        ("spec.containers[1].name", message),
+    ]
+    fewer = changed(old, lambda spec: spec["containers"].pop())
+    prepare_resize_update(fewer, old)
+    assert [(cause.field, cause.message) for cause in validate_resize_update(fewer, old)] == [
+        ("spec.containers", "Forbidden: containers may not be added or removed on resize")
     ]
 
 

@@ -191,7 +191,7 @@ SPECS: list[tuple[str, dict[str, Any], str, str]] = [
         "ingresses",
         {},
         "spec",
-        "Invalid value: {}: either `defaultBackend` or `rules` must be specified",
+        "Invalid value: null: either `defaultBackend` or `rules` must be specified",
     ),
     (
         "networkpolicies",

@@ -10,6 +10,7 @@ from kubern.api.podspec.volume_defaults import default_source
 from kubern.api.resource import STATUS, Resource
 from kubern.api.rules.cells import AGE, NAME, column, text
 from kubern.api.rules.checks import one_of
+from kubern.api.rules.device_names import driver_name
 from kubern.api.rules.quantities import store_maps
 from kubern.api.rules.values import at, fill, fill_empty
 from kubern.base.errors import Cause
@@ -20,6 +21,8 @@ ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOnce
 _SHORT_MODES = (
     ("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP"),
 )  # fmt: skip
+_EXPANDS = "controllerExpandSecretRef"
+_CSI_SECRETS = ("controllerPublishSecretRef", _EXPANDS, "nodePublishSecretRef", "nodeExpandSecretRef")
 _MORE_THAN_ONE = "may not specify more than 1 volume type"
 
 
@@ -42,8 +45,7 @@ def _validate(volume: Obj) -> list[Cause]:
     causes += _check_capacity(spec.get("capacity") or {})
     causes += one_of(spec, "persistentVolumeReclaimPolicy", "spec.", ["Delete", "Recycle", "Retain"])
     causes += check_source(spec, "spec", "must specify a volume type", _MORE_THAN_ONE)
-    if spec.get("csi") is not None and not spec["csi"].get("volumeHandle"):
-        causes.append(field.required("spec.csi.volumeHandle"))
+    causes += _check_csi(spec["csi"], "spec.csi") if spec.get("csi") is not None else []
     affinity = spec.get("nodeAffinity")
     if affinity is not None:
         required = affinity.get("required")
@@ -64,7 +66,33 @@ def _validate(volume: Obj) -> list[Cause]:
     name = spec.get("storageClassName") or ""
     if name:
         causes += [field.invalid("spec.storageClassName", name, message) for message in names.dns1123_subdomain(name)]
-    return causes + one_of(spec, "volumeMode", "spec.", ["Block", "Filesystem"], needed=False)
+    causes += one_of(spec, "volumeMode", "spec.", ["Block", "Filesystem"], needed=False)
+    return causes + _check_attributes_class(spec)
+
+
+def _check_csi(source: Obj, path: str) -> list[Cause]:
+    causes = driver_name(source["driver"], f"{path}.driver") if source.get("driver") else []
+    if not source.get("volumeHandle"):
+        causes.append(field.required(f"{path}.volumeHandle"))
+    for name in _CSI_SECRETS:
+        if source.get(name) is not None:
+            missing = [part for part in ("name", "namespace") if not source[name].get(part)]
+            causes += [field.required(f"{path}.{name}.{part}") for part in missing]
+    return causes
+
+
+def _check_attributes_class(spec: Obj) -> list[Cause]:
+    name, path = spec.get("volumeAttributesClassName"), "spec.volumeAttributesClassName"
+    if name is None:
+        return []
+    causes = (
+        [field.invalid(path, name, message) for message in names.dns1123_subdomain(name)]
+        if name
+        else [field.required(path, "an empty string is disallowed")]
+    )
+    if spec.get("csi") is None:
+        causes.append(field.required("spec.csi", "has to be specified when using volumeAttributesClassName"))
+    return causes
 
 
 def check_access_modes(spec: Obj, path: str, missing: str = "") -> list[Cause]:
@@ -83,7 +111,7 @@ def check_access_modes(spec: Obj, path: str, missing: str = "") -> list[Cause]:
 
 def _check_capacity(capacity: Obj) -> list[Cause]:
     if not capacity:
-        return [field.required("spec.capacity")]
+        return [field.required("spec.capacity"), field.not_supported("spec.capacity", None, ["storage"])]
     if list(capacity) != ["storage"]:
         return [field.not_supported("spec.capacity", capacity, ["storage"])]
     size = capacity["storage"]
@@ -95,14 +123,19 @@ def _check_capacity(capacity: Obj) -> list[Cause]:
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     fresh, stored = new.get("spec") or {}, old.get("spec") or {}
     now = {name: value for name, value in fresh.items() if name in SOURCES}
+    if _EXPANDS not in (stored.get("csi") or {_EXPANDS: None}) and "csi" in now:
+        now["csi"] = {name: value for name, value in now["csi"].items() if name != _EXPANDS}  # may be set once
     before = {name: value for name, value in stored.items() if name in SOURCES}
     causes: list[Cause] = []
     if now != before:
         message = f"spec.persistentvolumesource is immutable after creation\n{difference(before, now)}"
         causes.append(field.forbidden("spec.persistentvolumesource", message))
-    causes += field.immutable("spec.volumeMode", fresh.get("volumeMode"), stored.get("volumeMode"))
+    causes += field.immutable("volumeMode", fresh.get("volumeMode"), stored.get("volumeMode"))
     if stored.get("nodeAffinity") is not None and fresh.get("nodeAffinity") != stored["nodeAffinity"]:
-        causes.append(field.invalid("spec.nodeAffinity", fresh.get("nodeAffinity"), field.IMMUTABLE))
+        causes.append(field.invalid("nodeAffinity", fresh.get("nodeAffinity"), field.IMMUTABLE))
+    attributes = "volumeAttributesClassName"
+    if stored.get(attributes) is not None and fresh.get(attributes) is None:
+        causes.append(field.forbidden(f"spec.{attributes}", "update from non-nil value to nil is forbidden"))
     return causes
 
 

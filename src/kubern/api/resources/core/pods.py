@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from kubern.api.podspec.columns import COLUMNS
 from kubern.api.podspec.create import prepare_pod, validate_new_pod
 from kubern.api.podspec.defaults import default_pod
-from kubern.api.podspec.update import validate_pod_status_update, validate_pod_update
+from kubern.api.podspec.status_update import validate_pod_status_update
+from kubern.api.podspec.update import validate_pod_update
 from kubern.api.podspec.validation import validate_pod_spec
 from kubern.api.resource import STATUS, STATUS_VERBS, Resource, Subresource
 from kubern.base.errors import Cause
