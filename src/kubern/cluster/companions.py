@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubern.apiserver.backends.access import Backends
@@ -34,6 +34,7 @@ from kubern.metrics.custom import CustomMetrics
 from kubern.metrics.external import ExternalMetrics
 from kubern.metrics.prometheus import Prometheus
 from kubern.metrics.server import MetricsServer
+from kubern.metrics.window import Id, Reading
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
 
@@ -78,8 +79,9 @@ class Companions:
         self.external_metrics = ExternalMetrics(user, prometheus) if prometheus else None
         """Answers external.metrics.k8s.io, where there is a Prometheus server."""
 
-    def _virtual_metrics(self, node: str) -> bytes | None:
-        return self._virtual.resource_metrics(node) if self._virtual else None
+    def _virtual_metrics(self, node: str) -> Mapping[Id, Reading] | None:
+        found = self._virtual.counters(node) if self._virtual else None
+        return None if found is None else {key: Reading(*each) for key, each in found.items()}
 
     async def _node_names(self) -> list[str]:
         nodes = self._informers.of(NODES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import parse_qs
 
 import orjson
@@ -21,7 +21,7 @@ from kubern.client.contract import GVR
 from kubern.http.contract import Request, Response
 from kubern.metrics.api import APISERVICE, GROUP, RESOURCES, VERSION, listed, node_metrics, pod_metrics
 from kubern.metrics.text import samples
-from kubern.metrics.window import Window, readings
+from kubern.metrics.window import Id, Reading, Window, readings
 
 RESOLUTION = 15.0
 """Seconds between two looks at a node."""
@@ -33,8 +33,8 @@ _ROOT = f"/apis/{GROUP}/{VERSION}"
 _JSON = (("content-type", "application/json"),)
 _log = logging.getLogger(__name__)
 
-Local = Callable[[str], bytes | None]
-"""Returns the `/metrics/resource` of a node of this process, None for any other node."""
+Local = Callable[[str], Mapping[Id, Reading] | None]
+"""Returns the readings of a node of this process, None for any other node."""
 
 Nodes = Callable[[], Awaitable[Sequence[str]]]
 """Returns the names of all nodes, where a copy of them is at hand."""
@@ -97,13 +97,14 @@ class MetricsServer:
         return [node["metadata"]["name"] for node in nodes.items]
 
     async def _ask(self, name: str) -> None:
+        here = self._local(name)
+        if here is not None:
+            self._window.take(name, here)
+            await self._clock.sleep(0)  # thousands of virtual nodes: others come between
+            return
         try:
-            body = self._local(name)
-            if body is not None:
-                await self._clock.sleep(0)  # thousands of virtual nodes: others come between
-            else:
-                path = f"/api/v1/nodes/{name}/proxy/metrics/resource"
-                body = (await self._client.transport.request("GET", path, accept="text/plain")).body
+            path = f"/api/v1/nodes/{name}/proxy/metrics/resource"
+            body = (await self._client.transport.request("GET", path, accept="text/plain")).body
         except StatusError as error:
             _log.info("node %s does not tell its metrics: %s", name, error)
             return

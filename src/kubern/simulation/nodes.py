@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kubern.base.clock import Clock
 from kubern.base.errors import NotFound, StatusError
@@ -17,12 +17,11 @@ from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers, Key, key_of
 from kubern.client.workqueue import WorkQueue
-from kubern.kubelet.server.resource_metrics import resource_metrics
 from kubern.simulation import pods, rules, script
 from kubern.simulation.heartbeats import Heartbeats
 from kubern.simulation.places import PodAddresses, place
 from kubern.simulation.source import Source
-from kubern.simulation.usage import VirtualUsage
+from kubern.simulation.usage import Counted, VirtualUsage
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +48,9 @@ class VirtualNodes:
         self._usage = VirtualUsage(clock)
         self._heartbeats = Heartbeats(client, self._nodes, clock, self._places)
 
-    def resource_metrics(self, name: str) -> bytes | None:
-        """Return a virtual node's `/metrics/resource`; None for any other node."""
-        if name not in self._places:
-            return None
-        return resource_metrics(self._summary(name))
+    def counters(self, name: str) -> Mapping[tuple[str, str, str], Counted] | None:
+        """Return what a virtual node's containers have used, see `VirtualUsage.counters`; None for any other node."""
+        return self._usage.counters(name, self._scripted(name)) if name in self._places else None
 
     def source(self) -> Source:
         """Return what their kubelets' API is served from."""
@@ -65,7 +62,10 @@ class VirtualNodes:
         return None if pod is None else self._rules.applied(pod)
 
     def _summary(self, name: str) -> Obj:
-        return self._usage.summary(name, [self._rules.applied(pod) for pod in self._pods_of(name)])
+        return self._usage.summary(name, self._scripted(name))
+
+    def _scripted(self, name: str) -> list[Obj]:
+        return [self._rules.applied(pod) for pod in self._pods_of(name)]
 
     def _pods_of(self, name: str) -> list[Obj]:
         self._pods.add_index(_BY_NODE, _node_of)

@@ -39,3 +39,20 @@ async def test_counters_grow_with_time(annotations, cores, memory):
 
 def test_what_does_not_run_uses_nothing():
     assert VirtualUsage(FakeClock()).summary("n", [pod(phase="Pending")])["pods"] == []
+
+
+async def test_counters_are_those_of_the_summary():
+    clock = FakeClock()
+    usage = VirtualUsage(clock)
+    held, idle = pod({CPU: "500m", MEMORY: "2Ki"}), pod(phase="Pending")
+    await clock.advance(10)
+    found = usage.counters("n", [held, idle])
+    assert set(found) == {("ns", "p", "app"), ("", "n", "")}
+    first = found["ns", "p", "app"]
+    assert (first.cpu, first.memory, first.start) == (5.0, 2048, 1767225600.0)
+    assert found["", "n", ""] == (first.time, 5.0, 2048, 0.0)
+    changed = pod({CPU: "1", MEMORY: "2Ki"})
+    await clock.advance(10)
+    assert usage.counters("n", [changed])["ns", "p", "app"].cpu == 15.0
+    usage.forget(changed)
+    assert usage.counters("n", [changed])["ns", "p", "app"].cpu == 20.0
