@@ -101,9 +101,11 @@ def test_wrong_credentials_and_refusals_are_counted(own: Api) -> None:
     assert found['authorization_attempts_total{result="denied"}'] == 1
 
 
-def test_versions_that_are_to_go_are_warned_of_and_shown(own: Api) -> None:
+def test_the_size_of_the_store_and_versions_that_are_to_go_are_shown(own: Api) -> None:
     series = 'apiserver_requested_deprecated_apis{group="",version="v1",resource="endpoints",subresource="",removed_release=""}'
-    assert series not in samples(own("GET", "/metrics").body)
+    before = samples(own("GET", "/metrics").body)
+    assert series not in before
+    assert before['apiserver_storage_size_bytes{storage_cluster_id="etcd-0"}'] > 0
     answer = own("GET", "/api/v1/namespaces/default/endpoints")
     assert answer.headers["warning"] == (
         '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'

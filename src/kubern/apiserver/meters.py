@@ -6,7 +6,9 @@ come from the resources served and from a fixed list of verbs, so that no client
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kubern.apiserver.counts import Events, event_families
@@ -16,6 +18,7 @@ from kubern.apiserver.request_info import RequestInfo
 from kubern.base.metrics import CONTENT_TYPE, Family, Histogram, expose, process_families
 from kubern.base.version import VERSION
 from kubern.http.contract import Answer, Request, Response
+from kubern.store.contract import StoreError
 
 if TYPE_CHECKING:
     from kubern.apiserver.core import Core
@@ -33,6 +36,8 @@ _VERBS = {
 }  # fmt: skip
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
 _CONNECTING = frozenset(("attach", "exec", "portforward", "proxy"))
+_PATIENCE = 1.0
+"""Seconds that the store may take to say how large it is."""
 _LONG = frozenset(("WATCH", "CONNECT"))
 _TERMINATING = frozenset((429, 504))
 Target = tuple[str, str, str, str, str, str]
@@ -114,8 +119,8 @@ class Meters:
         scope = "resource" if info.name or info.verb == "create" else "namespace" if info.namespace else "cluster"
         return verb, info.group, info.version, info.resource, subresource, scope
 
-    def _serve(self, request: Request, info: RequestInfo) -> Answer:
-        text = expose(self.families())
+    async def _serve(self, request: Request, info: RequestInfo) -> Answer:
+        text = expose(chain(self.families(), await self._size()))
         return Response(200, (("content-type", CONTENT_TYPE),), text.encode(), True)
 
     def families(self) -> Iterator[Family]:
@@ -206,6 +211,20 @@ class Meters:
                     (resource.group, resource.version, resource.plural),
                     self._core.storage(resource).broadcaster.events,
                 )
+
+    async def _size(self) -> list[Family]:
+        """Return the size of the database, unless the store cannot say it now: the other numbers are wanted then above all."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                size = await self._core.store.size()
+        except (StoreError, TimeoutError):
+            return []
+        return [
+            Family(
+                "apiserver_storage_size_bytes", "gauge", "Size of the storage database file physically allocated in bytes.",
+                ("storage_cluster_id",), {("etcd-0",): size},
+            )
+        ]  # fmt: skip
 
     def _storage(self) -> Iterator[Family]:
         stored: dict[tuple[str, ...], float] = {}

@@ -153,6 +153,10 @@ class Store(Protocol):
         """End a lease and delete its keys. Raises `LeaseNotFound`."""
         ...
 
+    async def size(self) -> int:
+        """Return how many bytes the database takes on disk. Raises `StoreUnavailable`."""
+        ...
+
     async def close(self) -> None:
         """Finish what was asked, end all watches and let go of every file."""
         ...

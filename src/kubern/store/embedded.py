@@ -61,6 +61,7 @@ class EmbeddedStore:
         self._retention = retention
         self._max_unread = max_unread
         self._lock = opened.lock
+        self._file = opened.file
         self._reader = opened.reader
         self._index = opened.contents
         self._garbage = opened.leftover
@@ -88,6 +89,11 @@ class EmbeddedStore:
     async def revision(self) -> int:
         """See `contract.Store.revision`."""
         return self._index.revision
+
+    async def size(self) -> int:
+        """See `contract.Store.size`: the file and its log."""
+        files = [self._file, self._file.with_name(f"{self._file.name}-wal")]
+        return sum(await asyncio.gather(*(asyncio.to_thread(_size_of, file) for file in files)))
 
     @property
     def compact_revision(self) -> int:
@@ -326,3 +332,10 @@ def _event(change: Change, values: dict[int, bytes]) -> Event:
         current.with_value(values[current.revision] if current.version else b""),
         previous.with_value(values[previous.revision]) if previous else None,
     )
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0

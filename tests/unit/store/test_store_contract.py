@@ -306,3 +306,8 @@ async def test_a_lease_revoked_while_writes_are_on_their_way_leaves_no_key(store
 )
 def test_prefix_end_is_the_first_key_behind_the_prefix(prefix: bytes, end: bytes) -> None:
     assert prefix_end(prefix) == end
+
+
+async def test_the_database_has_a_size(store: Store) -> None:
+    await store.txn(b"/a", b"x" * 1000)
+    assert await store.size() > 1000

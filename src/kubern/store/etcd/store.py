@@ -81,6 +81,10 @@ class EtcdStore:
         """See `contract.Store.revision`: asks a quorum."""
         return (await self._range(rpc.RangeRequest(key=self._prefix or b"\0", count_only=True))).revision
 
+    async def size(self) -> int:
+        """See `contract.Store.size`: of the member that answers."""
+        return int((await self.members.read("Status", rpc.StatusRequest())).dbSize)
+
     async def range(
         self, key: bytes, end: bytes | None = None, *, limit: int = 0, revision: int = 0, count_only: bool = False
     ) -> RangeResult:
