@@ -6,7 +6,7 @@ Called by the pipeline and the verbs. What always holds: every answer to an API 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -62,36 +62,73 @@ class Negotiator:
         return media
 
 
+class Clause(NamedTuple):
+    """One media range of an Accept header."""
+
+    type: str
+    parameters: Mapping[str, str]
+    weight: float = 1.0
+
+
+_KINDS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+
+
+def clauses_of(accept: str) -> list[Clause]:
+    """Return the media ranges of an Accept header, those with the most weight first, of equal ones the particular before the wild."""
+    found = [clause for part in accept.split(",") if (clause := _clause(part))]
+    return sorted(found, key=lambda clause: (-clause.weight, clause.type == "*/*", clause.type.endswith("/*")))
+
+
+def _clause(text: str) -> Clause | None:
+    name, *rest = (part.strip() for part in text.split(";"))
+    name = "*/*" if name == "*" else name
+    if name.count("/") != 1:
+        return None
+    pairs = [[side.strip() for side in part.split("=")] for part in rest]
+    parameters = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    try:
+        weight = float(parameters.pop("q", "1"))
+    except ValueError:
+        weight = 0.0
+    return Clause(name, parameters, weight)
+
+
 def _choose(accept: str, cbor: bool = False) -> Media:
     if not accept:
         return JSON
-    clauses = accept.split(",")
+    clauses = clauses_of(accept)
     for index, clause in enumerate(clauses):
-        parts = [part.strip() for part in clause.split(";")]
-        parameters = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
-        transform = parameters.get("as", "")
-        if transform and (parameters.get("g"), parameters.get("v")) not in (("meta.k8s.io", "v1"), (None, "v1")):
+        media = _of_clause(clause, cbor)
+        if media is None:
             continue
-        if transform not in ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"):
-            continue
-        if parts[0] in ("*/*", "application/*", "application/json"):
-            return Media("application/json", transform)
-        if parts[0] in ("application/yaml", "text/yaml", "application/x-yaml"):
-            return Media("application/yaml", transform)
-        if parts[0] == PROTOBUF and transform != "Table":
-            return Media(PROTOBUF, transform, _besides(clauses[index + 1 :], cbor))
-        if cbor and parts[0] in (CBOR, CBOR_SEQUENCE):
-            return Media(CBOR, transform)
+        if media.encoding == PROTOBUF:
+            return media._replace(otherwise=_besides(clauses[index + 1 :], cbor))
+        return media
     raise not_acceptable((*SUPPORTED, CBOR) if cbor else SUPPORTED)
 
 
-def _besides(clauses: Sequence[str], cbor: bool) -> Media | None:
-    """Return the first other encoding than protobuf among the clauses that follow."""
-    rest = [clause for clause in clauses if clause.split(";")[0].strip() != PROTOBUF]
-    try:
-        return _choose(",".join(rest), cbor) if rest else None
-    except NotAcceptable:
+def _of_clause(clause: Clause, cbor: bool) -> Media | None:
+    """Return what is served for one media range; None when it is nothing."""
+    if clause.parameters.get("stream", "") not in ("", "watch") or clause.parameters.get("sv", "") not in ("", "v1"):
         return None
+    transform = clause.parameters.get("as", "")
+    if {"as", "g", "v"} & clause.parameters.keys():
+        group, version = clause.parameters.get("g"), clause.parameters.get("v")
+        if (group, version) != ("meta.k8s.io", "v1") or transform not in _KINDS:
+            return None
+    if clause.type in ("*/*", "application/*", "application/json"):
+        return Media("application/json", transform)
+    if clause.type == "application/yaml":
+        return Media("application/yaml", transform)
+    if clause.type == PROTOBUF and transform != "Table":
+        return Media(PROTOBUF, transform)
+    return Media(CBOR, transform) if cbor and clause.type in (CBOR, CBOR_SEQUENCE) else None
+
+
+def _besides(clauses: Sequence[Clause], cbor: bool) -> Media | None:
+    """Return the first other encoding than protobuf among the media ranges that follow."""
+    found = (_of_clause(clause, cbor) for clause in clauses)
+    return next((media for media in found if media and media.encoding != PROTOBUF), None)
 
 
 def not_acceptable(supported: Sequence[str]) -> NotAcceptable:

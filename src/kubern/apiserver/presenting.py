@@ -14,6 +14,7 @@ from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.forms import ConvertedForm, Form, FullForm, PartialForm, TableForm
 from kubern.apiserver.protobuf_form import ProtobufForm
+from kubern.base.errors import NotAcceptable
 from kubern.base.json import Obj
 from kubern.http.contract import Response
 
@@ -24,6 +25,8 @@ def media_of(core: Core, call: Call) -> Media:
     A kind without a protobuf encoding of its own, as custom resources are, is shown in it by its metadata alone.
     """
     media = core.negotiator.choose(call.request.headers.get("accept", ""))
+    if media.transform:
+        _check_number(call, media.transform)
     if media.encoding != PROTOBUF or media.transform:
         return media
     if protobuf().supports(call.resource.api_version, call.resource.kind):
@@ -31,6 +34,21 @@ def media_of(core: Core, call: Call) -> Media:
     if media.otherwise is None:
         raise not_acceptable(SUPPORTED[:-1])
     return media.otherwise
+
+
+def _check_number(call: Call, transform: str) -> None:
+    """Raise `NotAcceptable` when the metadata of one object is asked for and there are many, or the other way round."""
+    resource, many = call.resource, call.info.verb == "list"
+    if many and transform == "PartialObjectMetadata":
+        package = resource.group.partition(".")[0] or "core"
+        name = (
+            "unstructured.UnstructuredList"
+            if resource.structural
+            else f"{package}.{resource.list_kind or resource.kind + 'List'}"
+        )
+        raise NotAcceptable(f"you requested {transform}, but the requested object is a list (*{name})")
+    if not many and transform == "PartialObjectMetadataList":
+        raise NotAcceptable(f"you requested {transform}, but the requested object is not a list type")
 
 
 def form_of(core: Core, call: Call, media: Media) -> Form:

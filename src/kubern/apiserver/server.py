@@ -36,6 +36,7 @@ from kubern.apiserver.meters import Meters
 from kubern.apiserver.openapi import Documents
 from kubern.apiserver.openid import install_openid
 from kubern.apiserver.pipeline import Pipeline, Routes
+from kubern.apiserver.pretty import prettied
 from kubern.apiserver.review import reviewers
 from kubern.apiserver.security import secure
 from kubern.apiserver.subresource import SubresourceHandler
@@ -97,8 +98,9 @@ class ApiServer:
         meters.others.append(self._aggregation.families)
         self._show_itself()
         edge = Edge(self.core, self.core.security.authenticate, pipeline, limits, meters)
-        self._auditing = audited(edge.handle, config, clock)
-        self.handler: Handler = self._auditing.handle if self._auditing else edge.handle
+        handler = prettied(edge.handle)
+        self._auditing = audited(handler, config, clock)
+        self.handler: Handler = self._auditing.handle if self._auditing else handler
         if self._auditing:
             meters.others.append(self._auditing.families)
         self._tasks: list[asyncio.Task[None]] = []

@@ -24,7 +24,6 @@ from kubern.base.errors import BadRequest, UnsupportedMediaType
 from kubern.base.json import Obj
 
 JSON = "application/json"
-YAML_TYPES = frozenset(("application/yaml", "text/yaml", "application/x-yaml"))
 ACCEPTED = (JSON, "application/yaml", PROTOBUF)
 _SHOWN = 30
 _HEADER = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
@@ -45,8 +44,10 @@ def media_type(content_type: str) -> str:
 def decode(body: bytes, content_type: str, kind: str) -> Decoded:
     """Return the object in a body; `kind` is the one expected, for the refusal.
 
-    Raises `UnsupportedMediaType` for another encoding than JSON, YAML and protobuf, `BadRequest` for what cannot be parsed.
+    Raises `UnsupportedMediaType` for another encoding than JSON, YAML, protobuf and CBOR, `BadRequest` for what cannot be parsed.
     """
+    if media_type(content_type) not in (*ACCEPTED, CBOR):
+        raise unsupported(ACCEPTED)
     value, duplicates = decode_any(body, content_type, kind)
     if not isinstance(value, dict):
         shown = f"json: cannot unmarshal {json_kind(value)} into Go value of type {_HEADER}"
@@ -61,7 +62,7 @@ def decode_any(body: bytes, content_type: str, kind: str) -> tuple[Any, list[str
         if media == JSON or media.endswith("+json"):
             parsed = parse_json(body)
             return parsed, [f"duplicate field {field.quote(path)}" for path in duplicate_fields(body, parsed)]
-        if media in YAML_TYPES or media.endswith("+yaml"):
+        if media == "application/yaml" or media.endswith("+yaml"):
             parsed, doubled = parse_yaml(body)
             return parsed, ["yaml: unmarshal errors:\n  " + "\n  ".join(doubled)] if doubled else []
         if media == PROTOBUF:

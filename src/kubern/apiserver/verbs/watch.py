@@ -10,7 +10,7 @@ import orjson
 from kubern.api.codec import PROTOBUF, protobuf
 from kubern.api.codec.cbor import CBOR, CBOR_SEQUENCE
 from kubern.api.codec.cbor import encode as encode_cbor
-from kubern.apiserver.answers import Media
+from kubern.apiserver.answers import Media, not_acceptable
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.forms import Form, FullForm
@@ -29,18 +29,18 @@ SHORTEST, LONGEST = 1800.0, 3600.0
 HEADERS = (("content-type", "application/json"), ("cache-control", "no-cache, private"))
 PROTOBUF_HEADERS = (("content-type", f"{PROTOBUF};stream=watch"), ("cache-control", "no-cache, private"))
 CBOR_HEADERS = (("content-type", CBOR_SEQUENCE), ("cache-control", "no-cache, private"))
-TABLE_HEADERS = (
-    ("content-type", "application/json;as=Table;g=meta.k8s.io;v=v1"),
-    ("cache-control", "no-cache, private"),
-)
+STREAMED = ("application/json;stream=watch", f"{PROTOBUF};stream=watch")
+"""What a watch can be sent in."""
 
 
 def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
-    """Answer with a stream of events. Raises `Invalid`; a revision that is gone is an ERROR event, as upstream's."""
+    """Answer with a stream of events. Raises `Invalid`, `NotAcceptable`; a revision that is gone is an ERROR event, as upstream's."""
     options = list_options(call.info, watch=True)
     if call.request.method == "HEAD":
         return Response(200, HEADERS)
     media = media_of(core, call)
+    if media.encoding == "application/yaml":
+        raise not_acceptable(STREAMED)
     form = form_of(core, call, media)
     converter = core.converter(call.resource)
     if converter is not None and media.transform != "PartialObjectMetadata":
@@ -54,7 +54,7 @@ def _headers(media: Media) -> tuple[tuple[str, str], ...]:
         return PROTOBUF_HEADERS
     if media.encoding == CBOR:
         return CBOR_HEADERS
-    return TABLE_HEADERS if media.transform == "Table" else HEADERS
+    return HEADERS
 
 
 def _converted(core: Core, call: Call, options: ListOptions, media: Media, form: Form) -> Stream:
