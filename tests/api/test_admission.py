@@ -352,7 +352,7 @@ def test_approving_and_signing_need_a_right_for_the_signer(api: Any, make: Made)
         return api("PATCH", f"{path}/signed/{subresource}", {"status": status}, headers=headers)
 
     approved = {"conditions": [{"type": "Approved", "status": "True", "reason": "x", "message": "y"}]}
-    certificate = {"certificate": base64.b64encode(b"-----BEGIN CERTIFICATE-----\n").decode()}
+    certificate = {"certificate": base64.b64encode(api.ca.read_bytes()).decode()}
     refused = change("approval", approved)
     assert refused.code == 403
     assert refused.body["message"].endswith('user not permitted to approve requests with signerName "example.com/devs"')

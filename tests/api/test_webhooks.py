@@ -337,7 +337,8 @@ def test_equivalent_versions(api: Api, hooks: Hooks, configure: Configure, names
         "type": "Resource",
         "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 7}},
     }
-    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "x"}, "maxReplicas": 3, "metrics": [metric]}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 3, "metrics": [metric]}
     path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
     assert api("POST", path, {"metadata": {"name": "a"}, "spec": spec}).code == 201
     (asked,) = hooks.asked["/equivalent"]

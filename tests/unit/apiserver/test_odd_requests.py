@@ -95,7 +95,7 @@ async def test_a_patched_scale_is_still_one(local: Local, patch: dict[str, Any])
     assert "patch: Invalid value" in message
 
 
-SCALER = {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 3}
+SCALER = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}, "maxReplicas": 3}
 
 
 @pytest.mark.parametrize("path", [f"{SCALERS}/h/status", JOBS, f"{JOBS}/status"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubern.api.resource import Resource
+from kubern.api.rules.certificate_status import check_request_status
 from kubern.apiserver.replacing import replacing
 from kubern.apiserver.strategy import Strategy, take_back
 from kubern.apiserver.subresource import SubresourceHandler
@@ -23,20 +24,7 @@ def strategy(resource: Resource) -> Strategy:
 
 def validate(new: Obj, old: Obj) -> list[Cause]:
     """A request is approved or denied, once."""
-    types = {condition.get("type") for condition in (new.get("status") or {}).get("conditions") or ()}
-    if {"Approved", "Denied"} <= types:
-        text = 'Invalid value: "Denied": Approved and Denied conditions are mutually exclusive'
-        return [Cause("FieldValueInvalid", text, "status.conditions")]
-    before = {condition.get("type") for condition in (old.get("status") or {}).get("conditions") or ()}
-    gone = sorted(before & {"Approved", "Denied", "Failed"} - types)
-    return [
-        Cause(
-            "FieldValueForbidden",
-            f"Forbidden: updates may not remove a condition of type {kind!r}",
-            "status.conditions",
-        )
-        for kind in gone
-    ]
+    return check_request_status(new, old, approval=True)
 
 
 SUBRESOURCE = SubresourceHandler("approval", replacing(strategy), ("certificatesigningrequests.certificates.k8s.io",))

@@ -7,7 +7,7 @@ from kubern.api.podspec.defaults import default_pod_template
 from kubern.api.podspec.validation import validate_pod_template
 from kubern.api.resource import SCALE, STATUS, Column, Resource, ScalePaths
 from kubern.api.rules import cells
-from kubern.api.rules.checks import as_number, at_most_all, int_or_percent, not_negative, one_of
+from kubern.api.rules.checks import as_number, at_most_all, int_or_percent, named, not_negative, one_of
 from kubern.api.rules.values import at, fill, fill_empty, section
 from kubern.api.rules.workloads import (
     check_counts,
@@ -65,6 +65,12 @@ def validate(obj: Obj) -> list[Cause]:
     causes += check_selected(spec)
     causes += validate_pod_template(_with_claims(spec), "spec.template")
     return causes + _check_pods(at(spec, "template.spec") or {}, "spec.template.spec")
+
+
+def validate_create(obj: Obj) -> list[Cause]:
+    """Return what only a new StatefulSet may not have: a Service by a name that is no label, as stored ones may."""
+    service = obj["spec"].get("serviceName")
+    return named(service, "spec.serviceName", names.dns1123_label) if service else []
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
@@ -176,6 +182,7 @@ RESOURCE = Resource(
     columns=COLUMNS,
     default=default,
     validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
     validate_status_update=validate_status_update,
     validate_name=names.dns1123_label,

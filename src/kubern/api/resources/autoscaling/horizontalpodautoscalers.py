@@ -62,6 +62,44 @@ def validate(obj: Obj) -> list[Cause]:
     return causes
 
 
+def validate_create(obj: Obj) -> list[Cause]:
+    """Return what only a new autoscaler may not have: references to no API."""
+    return _check_versions(obj)
+
+
+def validate_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what a change may not bring: references to no API, where there were none before."""
+    now, was = (part(part(obj, "spec"), "scaleTargetRef") for obj in (new, old))
+    same = all(now.get(name) == was.get(name) for name in ("apiVersion", "kind"))
+    known = {cause.field for cause in _check_versions(old)}
+    return [
+        cause
+        for cause in _check_versions(new)
+        if not (same if cause.field.startswith("spec.scaleTargetRef") else any("metrics" in each for each in known))
+    ]
+
+
+def _check_versions(obj: Obj) -> list[Cause]:
+    """A scaled object is of a group, or a ReplicationController; a metric's object may be of the core group."""
+    spec = part(obj, "spec")
+    target = part(spec, "scaleTargetRef")
+    causes = _check_version(target, "spec.scaleTargetRef", target.get("kind") == "ReplicationController")
+    for i, metric in items(spec, "metrics"):
+        described = at(metric, "object.describedObject")
+        if metric.get("type") == "Object" and described is not None:
+            causes += _check_version(described, f"spec.metrics[{i}].object.describedObject", True)
+    return causes
+
+
+def _check_version(reference: Obj, path: str, core: bool) -> list[Cause]:
+    version, here = reference.get("apiVersion") or "", f"{path}.apiVersion"
+    if version.count("/") > 1:
+        return [field.invalid(here, version, f"unexpected GroupVersion string: {version}")]
+    if core or version.partition("/")[1]:
+        return []
+    return [field.invalid(here, version, "apiVersion must specify API group")]
+
+
 def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what is wrong with a reported status."""
     status = part(new, "status")
@@ -231,5 +269,7 @@ RESOURCE = Resource(
     columns=COLUMNS,
     default=default,
     validate=validate,
+    validate_create=validate_create,
+    validate_update=validate_update,
     validate_status_update=validate_status_update,
 )

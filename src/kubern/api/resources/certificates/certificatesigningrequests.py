@@ -13,6 +13,7 @@ from kubern.api import field
 from kubern.api.columns import human
 from kubern.api.resource import STATUS, STATUS_VERBS, Column, Resource, Subresource
 from kubern.api.rules import cells
+from kubern.api.rules.certificate_status import check_request_status
 from kubern.api.rules.checks import immutable
 from kubern.api.rules.values import at, items, part
 from kubern.base.errors import Cause
@@ -129,5 +130,6 @@ RESOURCE = Resource(
     prepare_update=prepare_update,
     validate=validate,
     validate_update=validate_update,
+    validate_status_update=check_request_status,
     fields=fields,
 )
