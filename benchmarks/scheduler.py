@@ -1,6 +1,6 @@
 """What scheduling costs: from the scheduler's start to all pods bound, beside upstream's figures.
 
-Run: `python benchmarks/scheduler.py [row …] [--profile]`, a row being a word of the table's first column (all without one). The
+Run: `python benchmarks/scheduler.py [row …] [--growth] [--profile]`, a row being a word of the table's first column (all without one). The
 apiserver runs in the same process, on a store with fsync, and its CPU (binding, watch, events) is part of the figure; upstream's is
 kube-scheduler's alone, v1.36.2 on a machine of this size, two cores. Pods per second that upstream's own scheduler benchmark demands stand
 where no measurement is at hand.
@@ -87,6 +87,29 @@ ROWS = (
     Row("preemption", 1000, 1000, HIGH, "160 pods/s demanded", "480 pods/s", held=4),
     Row("many-preemption", 5000, 5000, HIGH, "160 pods/s demanded", "480 pods/s", held=4),
 )
+
+
+_KINDS: tuple[tuple[str, dict[str, Any], int], ...] = (
+    ("plain", {}, 0),
+    ("spread", SPREAD, 0),
+    ("anti", _anti(True), 0),
+    ("preferred", _anti(False), 0),
+    ("preemption", HIGH, 4),
+)
+GROWTH = tuple(
+    Row(
+        f"{kind}-of-{nodes}",
+        nodes,
+        min(nodes * 9 // 10, 900) if kind in ("anti", "preemption") else 900,
+        spec,
+        "-",
+        "-",
+        held,
+    )
+    for kind, spec, held in _KINDS
+    for nodes in (100, 1000, 5000)
+)
+"""The same pods on 100, 1,000 and 5,000 nodes: what a node more costs. Named, or all with --growth."""
 
 
 def node(number: int) -> dict[str, Any]:
@@ -209,9 +232,12 @@ def main() -> None:
     """Measure each row in a process of its own, so that none inherits another's memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*")
+    parser.add_argument("--growth", action="store_true")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    chosen = [row for row in ROWS if not options.rows or row.name in options.rows]
+    chosen = [row for row in (*ROWS, *GROWTH) if row.name in options.rows]
+    if not options.rows:
+        chosen = list(GROWTH if options.growth else ROWS)
     if len(chosen) > 1:
         for row in chosen:
             subprocess.run(
@@ -223,7 +249,7 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     print(
         f"{row.name:16} {row.nodes} nodes, {row.pods} pods: {took:.2f} s, {used:.2f} s CPU, {row.pods / took:.0f} pods/s, "
-        f"{peak} MB peak   (upstream {row.upstream}; target {row.target})",
+        f"{used / row.pods * 1000:.2f} ms CPU a pod, {peak} MB peak   (upstream {row.upstream}; target {row.target})",
         flush=True,
     )
 
