@@ -6,7 +6,7 @@ Source: the ReplicaSet documentation and upstream's events, conditions and order
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,8 +31,8 @@ class Observed(NamedTuple):
     pods: Sequence[Obj]
     """All claimed pods that have not finished, those being deleted too."""
     claims: tuple[Action, ...]
-    crowding: Mapping[str, int]
-    """Pods of the owner's siblings (same controller), by node."""
+    crowding: Callable[[], Mapping[str, int]]
+    """Counts the pods of the owner's siblings (same controller) by node; asked only when some have to go."""
 
 
 def crowding(pods: Sequence[Obj]) -> Mapping[str, int]:
@@ -50,7 +50,8 @@ def decide(observed: Observed, now: datetime) -> Plan:
         if difference < 0:
             actions += _creations(observed, min(-difference, BURST))
         elif difference > 0:
-            doomed = sorted(active, key=lambda pod: deletion_order(pod, observed.crowding, now))
+            crowded = observed.crowding()
+            doomed = sorted(active, key=lambda pod: deletion_order(pod, crowded, now))
             actions += [_deletion(owner, pod) for pod in doomed[: min(difference, BURST)]]
     return Plan(tuple(actions), _status(observed, active, now), _next_available(owner, active, now))
 
@@ -89,10 +90,11 @@ def _status(observed: Observed, active: Sequence[Obj], now: datetime) -> Obj:
     labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
     least = owner["spec"].get("minReadySeconds") or 0
     status: Obj = {"replicas": len(active)}
+    ready = [pod for pod in active if is_ready(pod)]
     counts = {
         "fullyLabeledReplicas": sum(selects_map(labels, pod["metadata"].get("labels")) for pod in active),
-        "readyReplicas": sum(map(is_ready, active)),
-        "availableReplicas": sum(available_in(pod, least, now) == 0.0 for pod in active),
+        "readyReplicas": len(ready),
+        "availableReplicas": sum(available_in(pod, least, now) == 0.0 for pod in ready) if least else len(ready),
     }
     status |= {name: count for name, count in counts.items() if count}
     if observed.reference["kind"] == "ReplicaSet":
@@ -107,5 +109,7 @@ def _status(observed: Observed, active: Sequence[Obj], now: datetime) -> Obj:
 def _next_available(owner: Obj, active: Sequence[Obj], now: datetime) -> float | None:
     """Return when the next ready pod becomes available."""
     least = owner["spec"].get("minReadySeconds") or 0
+    if not least:
+        return None
     waits = [wait for pod in active if (wait := available_in(pod, least, now))]
     return min(waits, default=None)

@@ -13,11 +13,14 @@ from kubern.base.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from kubern.base.scan import scan
 from kubern.client.client import ApiClient
 from kubern.client.events import EventRecorder
+from kubern.client.informer import Informers
 from kubern.controllers import kinds
-from kubern.controllers.actions import Action, Create, Delete, Event, Patch, Told
-from kubern.controllers.controller import Controller
+from kubern.controllers.actions import Action, Create, Delete, Event, Patch, Plan, Told
+from kubern.controllers.controller import Context, Controller, Reconciler
+from kubern.controllers.counters import Counters
 from kubern.controllers.execution import Base, Executor
 from kubern.controllers.expectations import PATIENCE, Expectations
+from kubern.controllers.loop import Loop
 from kubern.controllers.resources import PODS
 from kubern.controllers.runner import load
 from tests.unit.client.scripted import Scripted
@@ -131,3 +134,31 @@ def test_every_kind_is_found_and_can_be_chosen() -> None:
     assert "job-controller" not in {each.name for each in load(["*", "-job-controller"])}
     with pytest.raises(LookupError, match="no such controller: nonsense"):
         load(["nonsense"])
+
+
+class Thinking(FakeClock):
+    """A clock that a decision can hold up."""
+
+    def think(self, seconds: float) -> None:
+        self._elapsed += seconds
+
+
+@pytest.mark.parametrize(("thought", "rest"), [(0.001, 0.0), (0.1, 0.4)], ids=["quick", "slow"])
+async def test_a_key_that_takes_long_rests_four_times_as_long(thought: float, rest: float) -> None:
+    clock, world, decided = Thinking(), World(), []
+    world.put(PODS, pod("web"))
+
+    def decide(observed: Any, now: Any) -> Plan:
+        decided.append(clock.monotonic())
+        clock.think(thought)
+        return Plan(())
+
+    reconciler = Reconciler(PODS, (), lambda key, cache: cache.at(PODS, key), decide, "test")
+    client = ApiClient(Scripted())
+    loop = Loop("test", reconciler, Context(client, clock, Informers(client, clock), world.cache, [], Counters()))
+    for _ in range(3):
+        await loop.reconcile(("ns", "web"))
+    assert len(decided) == (1 if rest else 3)
+    await clock.advance(rest)
+    await loop.reconcile(("ns", "web"))
+    assert len(decided) == (2 if rest else 4)

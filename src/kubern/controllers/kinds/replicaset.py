@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from kubern.base.json import Obj
 from kubern.client.informer import Key
 from kubern.client.labels import selects
@@ -32,7 +34,7 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     uid, selector = replica_set["metadata"]["uid"], replica_set["spec"].get("selector")
     candidates = [pod for pod in (*cache.owned(PODS, uid), *cache.orphans(PODS, key[0])) if not is_finished(pod)]
     claimed = claim(PODS, reference, replica_set, lambda labels: selects(selector, labels), candidates)
-    return Observed(replica_set, reference, claimed.objects, claimed.actions, _crowding(replica_set, cache))
+    return Observed(replica_set, reference, claimed.objects, claimed.actions, partial(_crowding, replica_set, cache))
 
 
 def _crowding(replica_set: Obj, cache: Cache) -> dict[str, int]:

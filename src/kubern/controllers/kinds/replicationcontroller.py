@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from kubern.base.json import Obj
 from kubern.client.informer import Key
 from kubern.client.labels import selects_map
@@ -33,7 +35,7 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     candidates = [pod for pod in (*owned, *cache.orphans(PODS, key[0])) if not is_finished(pod)]
     selector = controller["spec"].get("selector")
     claimed = claim(PODS, reference, controller, lambda labels: selects_map(selector, labels), candidates)
-    return Observed(controller, reference, claimed.objects, claimed.actions, crowding(claimed.objects))
+    return Observed(controller, reference, claimed.objects, claimed.actions, partial(crowding, claimed.objects))
 
 
 CONTROLLER = Controller(
