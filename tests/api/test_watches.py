@@ -105,10 +105,26 @@ def test_timeout_seconds_end_a_watch(api: Any, path: str) -> None:
         assert stream.read() == b""
 
 
-def test_a_table_watch(api: Any, path: str) -> None:
+@pytest.mark.parametrize(
+    "start", ["", "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", "&resourceVersion={}"]
+)
+def test_a_table_watch_has_its_columns_once(api: Any, path: str, start: str) -> None:
+    revision = make(api, path, "zero")["metadata"]["resourceVersion"]
     make(api, path, "one")
+    make(api, path, "two")
     accept = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
-    with contextlib.closing(api.watch(f"{path}?watch=1", headers=accept)) as stream:
-        got = event(stream)
-    assert (got["type"], got["object"]["kind"]) == ("ADDED", "Table")
-    assert got["object"]["rows"][0]["cells"][0] == "one"
+    with contextlib.closing(
+        api.watch(f"{path}?watch=1&allowWatchBookmarks=true{start.format(revision)}", headers=accept)
+    ) as stream:
+        relabel(api, path, "two", a="b")
+        events = [event(stream)]
+        while events[-1]["type"] != "MODIFIED":
+            events.append(event(stream))
+    tables = [each["object"] for each in events]
+    assert {table["kind"] for table in tables} == {"Table"}
+    assert [bool(table["columnDefinitions"]) for table in tables] == [True] + [False] * (len(tables) - 1)
+    assert tables[0]["columnDefinitions"][0]["name"] == "Name"
+    shown = [
+        table["rows"][0]["cells"][0] for table, each in zip(tables, events, strict=True) if each["type"] == "ADDED"
+    ]
+    assert shown == (["one", "two"] if "resourceVersion=" in start else ["one", "two", "zero"])

@@ -7,6 +7,7 @@ the whole object in its storage version (`FullForm`) costs no parsing.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -155,7 +156,7 @@ class TableForm:
         self._include = include or "Metadata"
         self._custom = resource.structural is not None
         self._convert = convert
-        self._definitions = [
+        self._definitions: list[Obj] | None = [
             {
                 "name": column.name,
                 "type": column.type,
@@ -165,6 +166,17 @@ class TableForm:
             }
             for column in self._columns
         ]
+
+    @property
+    def columns(self) -> bytes:
+        """The columns as a Table has them, in JSON."""
+        return orjson.dumps(self._definitions)
+
+    def rows_only(self) -> TableForm:
+        """Return a form without columns, for all events of a watch but the first."""
+        bare = copy(self)
+        bare.key, bare._definitions = (self.key, "rows"), None
+        return bare
 
     def encode(self, entry: Entry) -> bytes:
         """Return a Table of one row."""
@@ -177,7 +189,7 @@ class TableForm:
         return self._table([self._row(obj) for obj in objects], meta.obj())
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
-        """Return a Table without columns whose one row's object carries the resourceVersion."""
+        """Return a Table whose one row's object carries the resourceVersion."""
         partial = PartialForm._IDENTITY | {"metadata": bookmark_meta(revision, initial_end)}
         return self._table(
             [{"cells": [None] * len(self._columns), "object": partial}], {"resourceVersion": str(revision)}

@@ -13,11 +13,12 @@ from kubern.api.codec.cbor import encode as encode_cbor
 from kubern.apiserver.answers import Media, not_acceptable
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
-from kubern.apiserver.forms import Form, FullForm
+from kubern.apiserver.forms import Form, FullForm, TableForm
 from kubern.apiserver.history import HistoryWatch
 from kubern.apiserver.options import ListOptions, list_options
 from kubern.apiserver.presenting import form_of, media_of
 from kubern.apiserver.selection import selection
+from kubern.apiserver.table_watch import headed
 from kubern.apiserver.verb import Verb
 from kubern.apiserver.watching import Group, Watcher, event_line
 from kubern.base.errors import StatusError
@@ -42,6 +43,12 @@ def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
     if media.encoding == "application/yaml":
         raise not_acceptable(STREAMED)
     form = form_of(core, call, media)
+    if isinstance(form, TableForm):
+        return headed(_stream(core, call, options, media, form.rows_only()), form)
+    return _stream(core, call, options, media, form)
+
+
+def _stream(core: Core, call: Call, options: ListOptions, media: Media, form: Form) -> Stream:
     converter = core.converter(call.resource)
     if converter is not None and media.transform != "PartialObjectMetadata":
         return _converted(core, call, options, media, form)
