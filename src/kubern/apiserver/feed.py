@@ -57,6 +57,7 @@ class Feed:
         self._order = itertools.count()
         self._task: asyncio.Task[None] | None = None
         self._watch: Watch | None = None
+        self._watchdog: asyncio.Task[None] | None = None
         self._renewing = False
         self._renew_from = 0.0
         self.revision = 0
@@ -105,9 +106,10 @@ class Feed:
 
     async def close(self) -> None:
         """Stop following the store and end every watch."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        running = [task for task in (self._task, self._watchdog) if task]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         for _, broadcaster in self._sinks.values():
             broadcaster.close_all()
 
@@ -117,7 +119,22 @@ class Feed:
             return
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (revision, next(self._order), reached))
+        if self._watchdog is None and self._store.shared:
+            self._watchdog = asyncio.get_running_loop().create_task(
+                self._watch_over(), name="watchdog of the store feed"
+            )
         await reached
+
+    async def _watch_over(self) -> None:
+        """Renew a watch that shows nothing at all while somebody waits for what was written."""
+        try:
+            while any(not reached.done() for _, _, reached in self._waiting):
+                before = self.revision
+                await self._clock.sleep(BEHIND / 2)
+                if self.revision == before and any(not reached.done() for _, _, reached in self._waiting):
+                    self._renew()
+        finally:
+            self._watchdog = None
 
     async def reach(self, revision: int) -> None:
         """Return once the caches show all that the store held at `revision`, even if it is one of keys that this feed does not follow.

@@ -18,6 +18,8 @@ DEADLINE = 10.0
 class Shared:
     """A store of which others write elsewhere, and whose watch says only what the test lets through."""
 
+    shared = True
+
     def __init__(self) -> None:
         self.newest = 1
         self.lagging = False
@@ -153,5 +155,18 @@ async def test_a_watch_that_is_silent_is_replaced_where_it_was() -> None:
             store.newest = 40
             await Freshness(store, feed).catch_up()  # type: ignore[arg-type]
         assert (feed.revision, store.asked) == (41, [2, 2])
+    finally:
+        await feed.close()
+
+
+async def test_a_write_that_waits_for_a_silent_watch_has_it_replaced() -> None:
+    store = Cut()
+    feed = Feed(store, Hurried())  # type: ignore[arg-type]
+    await feed.start()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            written = await store.txn(MARK, b"{}")
+            await feed.wait(written.revision)
+        assert (feed.revision, store.asked) == (2, [2, 2])
     finally:
         await feed.close()
