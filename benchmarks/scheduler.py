@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import cProfile
-import gc
 import pstats
 import resource
 import subprocess
@@ -30,6 +29,7 @@ from kubern.api.resources import load
 from kubern.apiserver.config import Config
 from kubern.apiserver.identity import AUTHENTICATED, MASTERS, User
 from kubern.apiserver.server import ApiServer
+from kubern.base import garbage
 from kubern.base.clock import SystemClock
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
@@ -200,8 +200,7 @@ async def measure(row: Row, profile: bool) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         async with apiserver(Path(folder)) as client:
             await fill(client, row)
-            gc.collect()
-            gc.freeze()
+            garbage.settle()  # as the program does
             informers = Informers(client, SystemClock())
             counter = Counter(informers, row.pods)
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from kubern.base import garbage
 from kubern.base.clock import Clock
 from kubern.base.introspection import Introspection
 from kubern.cli.component import run_component
@@ -49,6 +50,7 @@ def run_served(main: Main, kubeconfig: Path, verbosity: int, program: Program) -
                 flags = {flag: shown(value) for flag, value in program.flags.items()}
                 about = About(name, flags, port.profiling)
                 await opened.enter_async_context(secure_port(settings, about, introspection, clock, delegates))
+            garbage.settle()
             await main(client, clock, introspection)
 
     run_component(served, kubeconfig, verbosity, name)
