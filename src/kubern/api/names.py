@@ -84,6 +84,11 @@ _CONDITION_REASON = _format(
     "'_,:', and must end with an alphanumeric character or '_'",
     "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?", "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB",
 )  # fmt: skip
+_SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH_DOMAIN = _format(
+    f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and {_ENDS}",
+    rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*", "example.com",
+)  # fmt: skip
 _HTTP_HEADER = _format(
     "a valid HTTP header must consist of alphanumeric characters or '-'", "[-A-Za-z0-9]+", "X-Header-Name"
 )
@@ -184,6 +189,11 @@ def path_segment(name: str) -> list[str]:
     if name in (".", ".."):
         return [f"may not be '{name}'"]
     return [f"may not contain '{char}'" for char in "/%" if char in name]
+
+
+def search_domain(name: str) -> list[str]:
+    """Return what is wrong with a domain that names are looked up in; it may have underscores."""
+    return _length(name, 253) + _SEARCH_DOMAIN.check(name)
 
 
 def condition_reason(reason: str) -> list[str]:

@@ -9,6 +9,7 @@ from kubern.api.podspec.check_claims import check_used_claims
 from kubern.api.podspec.check_env import check_env, check_env_from
 from kubern.api.podspec.check_probes import check_lifecycle, check_probes
 from kubern.api.podspec.check_resources import check_resize_policy, check_resources
+from kubern.api.podspec.check_restart_rules import check_restart_rules
 from kubern.api.podspec.check_security import check_container_security
 from kubern.api.podspec.containers import is_sidecar
 from kubern.api.podspec.paths import descending_path
@@ -107,11 +108,13 @@ def _one_of(container: Obj, name: str, supported: list[str], path: str) -> list[
 def _check_ordinary(container: Obj, path: str, pod: Pod) -> list[Cause]:
     causes = check_lifecycle(container.get("lifecycle"), f"{path}.lifecycle", pod.grace)
     causes += check_probes(container, path, pod.grace)
-    return causes + _check_restart(container, path, ["Always", "OnFailure", "Never"])
+    causes += _check_restart(container, path, ["Always", "OnFailure", "Never"])
+    return causes + check_restart_rules(container, path)
 
 
 def _check_init(container: Obj, path: str, pod: Pod) -> list[Cause]:
     causes = _check_restart(container, path, ["Always", "OnFailure", "Never"])
+    causes += check_restart_rules(container, path)
     if is_sidecar(container):
         causes += check_lifecycle(container.get("lifecycle"), f"{path}.lifecycle", pod.grace)
         return causes + check_probes(container, path, pod.grace)

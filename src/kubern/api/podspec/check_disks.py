@@ -8,6 +8,11 @@ from kubern.api import field
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
+_MAX_PARTITION = 255
+_CACHING, _KINDS = ("None", "ReadOnly", "ReadWrite"), ("Dedicated", "Managed", "Shared")
+_MANAGED = "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"
+_BLOB = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"
+
 _NAMES = {
     "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+(:[^,;*&$|\s]+)\Z"),
     "eui": re.compile(r"eui\.[A-Za-z0-9]{16}\Z"),
@@ -51,3 +56,25 @@ def _check_unit(unit: int, path: str) -> list[Cause]:
     if 0 <= unit <= _HIGHEST_UNIT:
         return []
     return [field.invalid(path, unit, f"must be between 0 and {_HIGHEST_UNIT}, inclusive")]
+
+
+def check_partition(source: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with the partition of a cloud's disk."""
+    partition = source.get("partition") or 0
+    if 0 <= partition <= _MAX_PARTITION:
+        return []
+    return [field.invalid(f"{path}.partition", partition, "must be between 0 and 255, inclusive")]
+
+
+def check_azure_disk(source: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with a disk of Azure: its address has the form of its kind."""
+    causes: list[Cause] = []
+    caching, kind, address = source.get("cachingMode"), source.get("kind"), source.get("diskURI") or ""
+    if caching is not None and caching not in _CACHING:
+        causes.append(field.not_supported(f"{path}.cachingMode", caching, _CACHING))
+    if kind is not None and kind not in _KINDS:
+        causes.append(field.not_supported(f"{path}.kind", kind, _KINDS))
+    start, form = ("/subscriptions/", _MANAGED) if kind == "Managed" else ("https://", _BLOB)
+    if address and not address.startswith(start):
+        causes.append(field.not_supported(f"{path}.diskURI", address, [form]))
+    return causes

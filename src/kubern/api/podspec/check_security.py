@@ -12,6 +12,8 @@ from kubern.base.json import Obj
 _MAX_ID = 2147483647
 _SYSCTL = re.compile(r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$")
 _SYSCTL_LIMIT = 253
+_IPC = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
+_MAX_PROFILE = 4095
 _PROFILES = ["Localhost", "RuntimeDefault", "Unconfined"]
 _ESCALATION = "cannot set `allowPrivilegeEscalation` to false and "
 
@@ -44,7 +46,7 @@ def check_pod_security(spec: Obj, path: str) -> list[Cause]:
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         message = "ShareProcessNamespace and HostPID cannot both be enabled"
         causes.append(field.invalid(f"{path}.shareProcessNamespace", True, message))
-    causes += _check_sysctls(context.get("sysctls") or [], f"{here}.sysctls")
+    causes += _check_sysctls(context.get("sysctls") or [], spec, f"{here}.sysctls")
     for name, supported in (
         ("fsGroupChangePolicy", ["Always", "OnRootMismatch"]),
         ("supplementalGroupsPolicy", ["Merge", "Strict"]),
@@ -81,7 +83,7 @@ def _check_profile(profile: Obj, path: str, name: str, word: str) -> list[Cause]
     if kind == "Localhost":
         if not local:
             return [field.required(here, f"must be set when {word} type is Localhost")]
-        return descending_path(local, here) if name == "seccompProfile" else []
+        return descending_path(local, here) if name == "seccompProfile" else _check_local_profile(local, here)
     causes: list[Cause] = []
     if local is not None:
         causes.append(field.invalid(here, local, f"can only be set when {word} type is Localhost"))
@@ -92,7 +94,22 @@ def _check_profile(profile: Obj, path: str, name: str, word: str) -> list[Cause]
     return causes
 
 
-def _check_sysctls(sysctls: list[Obj], path: str) -> list[Cause]:
+def _check_local_profile(profile: str, path: str) -> list[Cause]:
+    causes = []
+    if profile.strip() != profile:
+        causes.append(field.invalid(path, profile, "must not be padded with whitespace"))
+    return causes + ([field.too_long(path, _MAX_PROFILE)] if len(profile.encode()) > _MAX_PROFILE else [])
+
+
+def _shared(name: str, spec: Obj) -> str:
+    """Return the namespace of a kernel parameter that the pod has from its node, or nothing."""
+    name = name.replace("/", ".")
+    if spec.get("hostNetwork") and name.startswith("net."):
+        return "hostNetwork"
+    return "hostIPC" if spec.get("hostIPC") and name.startswith(_IPC) else ""
+
+
+def _check_sysctls(sysctls: list[Obj], spec: Obj, path: str) -> list[Cause]:
     causes: list[Cause] = []
     taken: set[str] = set()
     for i, sysctl in enumerate(sysctls):
@@ -104,5 +121,8 @@ def _check_sysctls(sysctls: list[Obj], path: str) -> list[Cause]:
             causes.append(field.invalid(here, name, message))
         elif name.replace("/", ".") in taken:
             causes.append(field.duplicate(here, name))
+        shared = _shared(name, spec)
+        if shared:
+            causes.append(field.invalid(here, name, f"may not be specified when '{shared}' is true"))
         taken.add(name.replace("/", "."))
     return causes

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubern.api import field, names
-from kubern.api.podspec.check_disks import check_fc, check_iscsi
+from kubern.api.metadata import check_annotations, check_labels
+from kubern.api.podspec.check_disks import check_azure_disk, check_fc, check_iscsi, check_partition
 from kubern.api.podspec.check_env import VOLUME_FIELDS, check_field_ref, check_resource_field
 from kubern.api.podspec.paths import local_path
+from kubern.api.rules.device_names import driver_name
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 from kubern.base.quantity import parse
@@ -108,8 +110,25 @@ def _check_image(source: Obj, path: str) -> list[Cause]:
 def _check_ephemeral(source: Obj, path: str) -> list[Cause]:
     from kubern.api.resources.core.persistentvolumeclaims import validate_claim_spec  # which itself checks sources
 
-    template = source.get("volumeClaimTemplate")
-    return validate_claim_spec(template.get("spec") or {}, f"{path}.volumeClaimTemplate.spec") if template else []
+    template, here = source.get("volumeClaimTemplate"), f"{path}.volumeClaimTemplate"
+    if not template:
+        return []
+    metadata = template.get("metadata") or {}
+    causes = check_annotations(metadata.get("annotations"), f"{here}.metadata.annotations")
+    causes += check_labels(metadata.get("labels"), f"{here}.metadata.labels")
+    for name in metadata.keys() - {"annotations", "labels"}:
+        causes.append(field.forbidden(f"{here}.metadata.{name}", "cannot be set"))
+    return causes + validate_claim_spec(template.get("spec") or {}, f"{here}.spec")
+
+
+def _check_csi(source: Obj, path: str) -> list[Cause]:
+    causes = driver_name(source["driver"], f"{path}.driver") if source.get("driver") else []
+    secret = source.get("nodePublishSecretRef")
+    if secret is not None and not secret.get("name"):
+        causes.append(field.required(f"{path}.nodePublishSecretRef.name"))
+    elif secret is not None:
+        causes += [field.invalid(f"{path}.name", secret["name"], m) for m in names.dns1123_subdomain(secret["name"])]
+    return causes
 
 
 def _check_nfs(source: Obj, path: str) -> list[Cause]:
@@ -212,10 +231,14 @@ def _check_token(source: Obj, path: str) -> list[Cause]:
 
 _CHECKS: dict[str, Callable[[Obj, str], list[Cause]]] = {
     "configMap": _check_keyed,
+    "awsElasticBlockStore": check_partition,
+    "azureDisk": check_azure_disk,
+    "csi": _check_csi,
     "downwardAPI": _check_downward,
     "emptyDir": _check_empty_dir,
     "ephemeral": _check_ephemeral,
     "fc": check_fc,
+    "gcePersistentDisk": check_partition,
     "hostPath": _check_host_path,
     "image": _check_image,
     "iscsi": check_iscsi,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from kubern.api import field, names
 from kubern.api.metadata import check_annotations, check_labels
+from kubern.api.podspec.check_annotations import check_pod_annotations
 from kubern.api.podspec.check_claims import check_pod_claims
 from kubern.api.podspec.check_containers import Pod, check_containers
+from kubern.api.podspec.check_dns import check_dns
 from kubern.api.podspec.check_os import check_os
 from kubern.api.podspec.check_resources import check_pod_resources, check_quantity, check_resource_name
 from kubern.api.podspec.check_scheduling import (
@@ -34,6 +36,7 @@ def validate_pod_template(template: Obj | None, path: str) -> list[Cause]:
     metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
     causes = check_labels(metadata.get("labels"), f"{path}.labels")
     causes += check_annotations(metadata.get("annotations"), f"{path}.annotations")
+    causes += check_pod_annotations(metadata.get("annotations"), spec, f"{path}.annotations")
     causes += validate_pod_spec(spec, f"{path}.spec", template=True)
     if spec.get("ephemeralContainers"):
         message = "ephemeral containers not allowed in pod template"
@@ -62,7 +65,7 @@ def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[C
     causes += check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
     causes += check_pod_security(spec, path)
     causes += check_affinity(spec.get("affinity"), f"{path}.affinity")
-    causes += _check_dns(spec, path)
+    causes += check_dns(spec, path)
     causes += _check_readiness_gates(spec, path)
     causes += check_gates(spec.get("schedulingGates") or [], f"{path}.schedulingGates")
     causes += check_topology_spread(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints")
@@ -92,29 +95,6 @@ def _check_policies(spec: Obj, path: str) -> list[Cause]:
             causes.append(field.required(f"{path}.{name}"))
         elif value not in supported:
             causes.append(field.not_supported(f"{path}.{name}", value, supported))
-    return causes
-
-
-def _check_dns(spec: Obj, path: str) -> list[Cause]:
-    config, here = spec.get("dnsConfig"), f"{path}.dnsConfig"
-    causes: list[Cause] = []
-    if spec.get("dnsPolicy") == "None":
-        if config is None:
-            return [field.required(here, "must provide `dnsConfig` when `dnsPolicy` is None")]
-        if not config.get("nameservers"):
-            message = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-            return [field.required(f"{here}.nameservers", message)]
-    servers, searches = (config or {}).get("nameservers") or [], (config or {}).get("searches") or []
-    if len(servers) > 3:
-        message = "must not have more than 3 nameservers"
-        causes.append(field.invalid(f"{here}.nameservers", servers, message))
-    for i, server in enumerate(servers):
-        causes += [field.invalid(f"{here}.nameservers[{i}]", server, message) for message in names.ip_address(server)]
-    if len(searches) > 32:
-        causes.append(field.invalid(f"{here}.searches", searches, "must not have more than 32 search paths"))
-    for i, option in enumerate((config or {}).get("options") or ()):
-        if not option.get("name"):
-            causes.append(field.required(f"{here}.options[{i}]", "must not be empty"))
     return causes
 
 

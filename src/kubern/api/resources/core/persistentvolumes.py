@@ -10,7 +10,6 @@ from kubern.api.podspec.volume_defaults import default_source
 from kubern.api.resource import STATUS, Resource
 from kubern.api.rules.cells import AGE, NAME, column, text
 from kubern.api.rules.checks import one_of
-from kubern.api.rules.device_names import driver_name
 from kubern.api.rules.quantities import store_maps
 from kubern.api.rules.values import at, fill, fill_empty
 from kubern.base.errors import Cause
@@ -71,13 +70,11 @@ def _validate(volume: Obj) -> list[Cause]:
 
 
 def _check_csi(source: Obj, path: str) -> list[Cause]:
-    causes = driver_name(source["driver"], f"{path}.driver") if source.get("driver") else []
-    if not source.get("volumeHandle"):
-        causes.append(field.required(f"{path}.volumeHandle"))
+    causes = [] if source.get("volumeHandle") else [field.required(f"{path}.volumeHandle")]
     for name in _CSI_SECRETS:
         if source.get(name) is not None:
-            missing = [part for part in ("name", "namespace") if not source[name].get(part)]
-            causes += [field.required(f"{path}.{name}.{part}") for part in missing]
+            parts = ("namespace",) if name == "nodePublishSecretRef" else ("name", "namespace")  # as in pods
+            causes += [field.required(f"{path}.{name}.{part}") for part in parts if not source[name].get(part)]
     return causes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kubern.api.podspec.check_annotations import check_kept_annotations, check_pod_annotations
 from kubern.api.podspec.columns import COLUMNS
 from kubern.api.podspec.create import prepare_pod, validate_new_pod
 from kubern.api.podspec.defaults import default_pod
@@ -19,7 +20,13 @@ CONNECT_VERBS = ("create", "get")
 
 
 def _validate(pod: Obj) -> list[Cause]:
-    return validate_pod_spec(pod.get("spec") or {}, "spec")
+    spec = pod.get("spec") or {}
+    annotations = pod["metadata"].get("annotations")
+    return validate_pod_spec(spec, "spec") + check_pod_annotations(annotations, spec, "metadata.annotations")
+
+
+def _validate_update(new: Obj, old: Obj) -> list[Cause]:
+    return check_kept_annotations(new, old) + validate_pod_update(new, old)
 
 
 def _fields(pod: Obj) -> Mapping[str, str]:
@@ -83,7 +90,7 @@ RESOURCE = Resource(
     prepare_status_update=_keep_status,
     validate=_validate,
     validate_create=validate_new_pod,
-    validate_update=validate_pod_update,
+    validate_update=_validate_update,
     validate_status_update=validate_pod_status_update,
     fields=_fields,
     graceful=_graceful,
