@@ -142,11 +142,11 @@ class World:
         assert isinstance(action, Patch), action
         found = self.cache.get(action.gvr, action.namespace, action.name)
         assert found is not None
-        self.put(action.gvr, _merged(found, action.patch, action.content_type == STRATEGIC))
+        self.put(action.gvr, merged(found, action.patch, action.content_type == STRATEGIC))
         return action.name
 
 
-def _merged(old: Any, patch: Any, strategic: bool) -> Any:
+def merged(old: Any, patch: Any, strategic: bool) -> Any:
     """Merge maps; lists are replaced, or in a strategic patch merged by the keys that controllers use (uid, type)."""
     if isinstance(patch, list) and strategic and isinstance(old, list):
         return _merged_list(old, patch)
@@ -157,7 +157,7 @@ def _merged(old: Any, patch: Any, strategic: bool) -> Any:
         if value is None:
             result.pop(name, None)
         elif name != "resourceVersion":
-            result[name] = _merged(result.get(name), value, strategic)
+            result[name] = merged(result.get(name), value, strategic)
     return result
 
 
