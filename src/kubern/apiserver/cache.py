@@ -13,7 +13,7 @@ from typing import Any
 
 from kubern.apiserver.encoding import Entry, Layout
 from kubern.apiserver.ordered import Ordered, Wanted
-from kubern.store.contract import Event
+from kubern.store.contract import Event, KeyValue
 
 WINDOW = 4096
 """How many changes a watch can be resumed from; a relist is what an older one costs."""
@@ -97,6 +97,17 @@ class ResourceCache:
         if len(self.window) > WINDOW:
             self.floor = self.window.popleft().entry.revision
         return change
+
+    def reopen(self, stored: Iterable[tuple[str, KeyValue]]) -> bool:
+        """Make the entries anew of what has not changed since it was read; returns whether one can be read or not unlike before."""
+        turned = False
+        for key, item in stored:
+            known = self.entries.get(key)
+            if known is not None and known.revision == item.mod_revision:
+                entry = self.entries[key] = self.layout.entry_of(key, item)
+                turned = turned or entry.readable is not known.readable
+        self._ordered = None
+        return turned
 
     def since(self, revision: int) -> list[Change]:
         """Return the changes after `revision`, which must not be below `floor`."""

@@ -88,6 +88,21 @@ class Feed:
                 cache.apply(event.current.key[below:].decode(), event)
         self._sinks[prefix] = (cache, broadcaster)
 
+    async def reopen(self) -> None:
+        """Read all that is sealed again, since keys have come or gone: what could not be opened may be now, and what another key sealed
+        is stale. Watchers of what has come up so are cut off, and list anew. Raises `StoreError`."""
+        for prefix, (cache, broadcaster) in list(self._sinks.items()):
+            if cache.layout.seal is None:
+                continue
+            start = ROOT + f"{prefix}/".encode()
+            found = await self._store.range(start, prefix_end(start))
+            await self.reach(found.revision)
+            if not cache.reopen([(item.key[len(start) :].decode(), item) for item in found.items]):
+                continue
+            broadcaster.close_all()
+            for listener in self._listeners.get(prefix, ()):
+                listener.load(list(cache.entries.values()))
+
     def leave(self, prefix: str) -> None:
         """Feed the cache of a prefix no longer, and end its watches."""
         left = self._sinks.pop(prefix, None)

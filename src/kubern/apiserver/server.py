@@ -141,7 +141,9 @@ class ApiServer:
             self._tasks.append(loop.create_task(self._flow_objects.run(), name="flow control's objects"))
         if self.core.config.encryption_provider_config_automatic_reload:
             self._tasks.append(
-                loop.create_task(self.core.encryption.run(self.core.clock), name="encryption configuration")
+                loop.create_task(
+                    self.core.encryption.run(self.core.clock, self.core.feed.reopen), name="encryption configuration"
+                )
             )
         if self.core.security.oidc_keys:
             self._tasks.append(loop.create_task(self.core.security.oidc_keys.run(), name="OpenID Connect keys"))

@@ -7,12 +7,13 @@ opened by the sealer whose marker it bears, or as it is when it bears none and `
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from kubern.apiserver.encryption.configuration import Entry, parse, sealers_for
 from kubern.apiserver.encryption.provider import PREFIX, Sealer, Unopened
 from kubern.base.clock import Clock
+from kubern.store.contract import StoreError
 
 RELOAD_EVERY = 10.0
 _log = logging.getLogger(__name__)
@@ -92,8 +93,15 @@ class Encryption:
         _log.info("took the encryption configuration over", extra={"file": str(self._file)})
         return True
 
-    async def run(self, clock: Clock) -> None:
-        """Look after the file for ever."""
+    async def run(self, clock: Clock, reopen: Callable[[], Awaitable[None]]) -> None:
+        """Look after the file for ever; `reopen` is told when other keys are used."""
+        behind = False
         while True:
             await clock.sleep(RELOAD_EVERY)
-            self.reload()
+            behind = self.reload() or behind
+            if behind:
+                try:
+                    await reopen()
+                    behind = False
+                except StoreError as error:
+                    _log.warning("what is sealed could not be read again yet", extra={"error": str(error)})
