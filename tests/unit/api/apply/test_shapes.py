@@ -71,7 +71,7 @@ def ordered(value: Any) -> Any:
     """The value with lists in one order: the order of keyed items is no part of what is compared."""
     if isinstance(value, dict):
         return {key: inner if key == "whole" else ordered(inner) for key, inner in value.items()}
-    return sorted((ordered(item) for item in value), key=repr) if isinstance(value, list) else value
+    return sorted(map(ordered, value), key=_text) if isinstance(value, list) else value
 
 
 @given(OBJECTS, OBJECTS)
@@ -124,7 +124,11 @@ def _bare(value: Any) -> Any:
     if isinstance(value, dict):
         inner = {key: _bare(one) for key, one in value.items()}
         return {key: one for key, one in inner.items() if one not in ({}, [])}
-    return sorted((_bare(one) for one in value), key=repr) if isinstance(value, list) else value
+    return sorted(map(_bare, value), key=_text) if isinstance(value, list) else value
+
+
+def _text(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 @pytest.mark.parametrize(
