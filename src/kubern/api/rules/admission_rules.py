@@ -36,9 +36,19 @@ def check_match(resources: Obj, path: str) -> list[Cause]:
     causes = check_selectors(resources, path)
     for name in ("resourceRules", "excludeResourceRules"):
         for i, rule in items(resources, name):
+            causes += _check_names(rule.get("resourceNames") or [], f"{path}.{name}[{i}].resourceNames")
             causes += check_rule(rule, f"{path}.{name}[{i}]")
     if resources.get("matchPolicy") not in (None, *MATCH_POLICIES):
         causes.append(field.not_supported(f"{path}.matchPolicy", resources["matchPolicy"], MATCH_POLICIES))
+    return causes
+
+
+def _check_names(given_names: list[str], path: str) -> list[Cause]:
+    causes = []
+    for i, name in enumerate(given_names):
+        causes += named(name, f"{path}[{i}]", names.path_segment)
+        if name in given_names[:i]:
+            causes.append(field.duplicate(f"{path}[{i}]", name))
     return causes
 
 

@@ -39,10 +39,8 @@ def check_policy(obj: Obj) -> list[Cause]:
     """Return what is wrong with the parts that every policy has."""
     spec, path = part(obj, "spec"), "spec.matchConstraints"
     causes = one_of(spec, "failurePolicy", "spec.", FAILURE_POLICIES)
-    kind = spec.get("paramKind")
-    for name in ("apiVersion", "kind") if kind is not None else ():
-        if not (kind or {}).get(name):
-            causes.append(field.required(f"spec.paramKind.{name}", ""))
+    if spec.get("paramKind") is not None:
+        causes += _check_kind(spec["paramKind"], "spec.paramKind")
     constraints = spec.get("matchConstraints")
     if constraints is None:
         causes.append(field.required(path, ""))
@@ -53,6 +51,26 @@ def check_policy(obj: Obj) -> list[Cause]:
     causes += check_conditions(spec, "spec.")
     causes += _check_variables(spec)
     return causes or check_expressions(spec)
+
+
+def _check_kind(kind: Obj, path: str) -> list[Cause]:
+    """Check the kind of a policy's parameters: a version of a group, and a name for it."""
+    version, name, causes = kind.get("apiVersion") or "", kind.get("kind") or "", []
+    here = f"{path}.apiVersion"
+    group, slash, number = version.rpartition("/")
+    if not version:
+        causes.append(field.required(here, ""))
+    elif "/" in group:
+        causes.append(field.invalid(here, version, f"unexpected GroupVersion string: {version}"))
+    else:
+        problems = ((group, names.dns1123_subdomain(group) if slash else []), (number, names.dns1035_label(number)))
+        causes += [field.invalid(here, value, ",".join(found)) for value, found in problems if found]
+    if not name:
+        causes.append(field.required(f"{path}.kind", ""))
+    elif names.dns1035_label(name.lower()):
+        message = "may have mixed case, but should otherwise match: " + ",".join(names.dns1035_label(name.lower()))
+        causes.append(field.invalid(f"{path}.kind", name, message))
+    return causes
 
 
 def check_expressions(spec: Obj) -> list[Cause]:

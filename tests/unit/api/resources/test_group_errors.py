@@ -9,6 +9,7 @@ import pytest
 
 from kubern.api.resource import Resource
 from kubern.api.resources import load
+from kubern.api.resources.events.events import RESOURCE as NEW_EVENTS
 
 RESOURCES = {r.plural: r for r in load() if r.group and r.storage_version}
 LABELS = {"a": "b"}
@@ -404,3 +405,19 @@ def test_a_bad_status_is_refused(status: dict[str, Any], path: str, message: str
     before = {"status": {"collisionCount": 2 if "collisionCount" in status else None}}
     causes = RESOURCES["deployments"].validate_status_update({"status": status}, before)
     assert (path, message) in [(cause.field, cause.message) for cause in causes]
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:00.000000Z"}}, []),
+        ({"reason": "Other", "message": "m"}, ["reason", "message"]),
+        ({"reportingComponent": "a.b/c"}, ["reportingController"]),
+        ({"eventTime": "2026-01-02T00:00:00.000000Z"}, ["eventTime"]),
+    ],
+)
+def test_only_the_series_of_an_event_changes(change: dict[str, Any], fields: list[str]) -> None:
+    old = {"metadata": {"name": "e"}, "reason": "Started", "eventTime": "2026-01-01T00:00:00.000000Z"}
+    causes = NEW_EVENTS.validate_update(old | change, old)
+    assert [cause.field for cause in causes] == fields
+    assert all(cause.message.endswith("field is immutable") for cause in causes)

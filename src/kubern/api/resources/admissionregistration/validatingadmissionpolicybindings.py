@@ -17,7 +17,7 @@ def validate(obj: Obj) -> list[Cause]:
     causes, spec, path = check_binding(obj), part(obj, "spec"), "spec.validationActions"
     actions = spec.get("validationActions") or []
     if not actions:
-        causes.append(field.required(path, ""))
+        causes.append(field.required(path, "at least one validation action is required"))
     for i, action in items(spec, "validationActions"):
         if action not in _ACTIONS:
             causes.append(field.not_supported(f"{path}[{i}]", action, _ACTIONS))
@@ -25,7 +25,7 @@ def validate(obj: Obj) -> list[Cause]:
             causes.append(field.duplicate(f"{path}[{i}]", action))
     if "Deny" in actions and "Warn" in actions:
         message = (
-            'must not contain both "Deny" and "Warn" (repeating the same validation failure information in the API '
+            "must not contain both Deny and Warn (repeating the same validation failure information in the API "
             "response and headers serves no purpose)"
         )
         causes.append(field.invalid(path, actions, message))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from kubern.api import field, names
 from kubern.api.resource import Conversion
 from kubern.api.resources.core.events import RESOURCE as CORE
-from kubern.api.rules.checks import named
+from kubern.api.rules.checks import immutable, named
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -23,6 +23,11 @@ _RENAMED = {
 }
 
 
+_FIXED = (
+    "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "type", "eventTime",
+    "action", "related", "reportingComponent", "reportingInstance",
+)  # fmt: skip
+_PATHS = {"reportingComponent": "reportingController"}
 _MAX_TEXT = 128
 _MAX_NOTE = 1024
 
@@ -49,6 +54,11 @@ def validate(obj: Obj) -> list[Cause]:
     if obj.get("type") not in ("Normal", "Warning"):
         causes.append(field.invalid("type", "", f"has invalid value: {obj.get('type') or ''}"))
     return causes
+
+
+def validate_update(new: Obj, old: Obj) -> list[Cause]:
+    """Return what an update through this group may not change: all but the series and the metadata."""
+    return [cause for name in _FIXED for cause in immutable(new.get(name), old.get(name), _PATHS.get(name, name))]
 
 
 def _check_series(series: Obj | None) -> list[Cause]:
@@ -86,4 +96,5 @@ RESOURCE = replace(
     storage_prefix="events",
     conversion=Conversion(to_core, from_core),
     validate=validate,
+    validate_update=validate_update,
 )
