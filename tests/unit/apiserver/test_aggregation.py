@@ -107,6 +107,8 @@ async def extension(pki):
             return Response(200, (("content-type", "application/json"), ("etag", '"1"')), b'{"openapi":"3.0.0"}')
         if request.path == "/openapi/v2" and made.swagger is not None:
             return Response(200, (("etag", '"2"'),), made.swagger)
+        if request.path.endswith("/elsewhere"):
+            return Response(int(request.query or 307), (("location", "https://127.0.0.1:1/steal"),), b"go there")
         if request.path.endswith("/shell"):
             return shell(request)
         if request.query == "watch=true":
@@ -139,10 +141,10 @@ async def api(tmp_path, pki):
     server = ApiServer(store, load(), config, SystemClock())
     await server.start()
 
-    async def call(method, path, body=None, user=LOOPBACK, accept="application/json"):
+    async def call(method, path, body=None, user=LOOPBACK, accept="application/json", **more):
         target, _, query = path.partition("?")
         headers = {"accept": accept, "content-type": "application/json", "authorization": "Bearer secret"}
-        headers["x-remote-user"] = "mallory"
+        headers |= {"x-remote-user": "mallory"} | more
         answered = server.handler(Request(method, target, query, headers, orjson.dumps(body or {}), Peer(user=user)))
         return await answered if inspect.isawaitable(answered) else answered
 
@@ -201,6 +203,17 @@ async def test_requests_reach_the_server_with_who_asks_and_without_their_credent
     assert headers["x-remote-extra-example.com%2fscope"] == "a, b"
     assert "authorization" not in headers
     assert b"front-proxy-client" in got.peer.certificate
+
+
+async def test_no_server_sends_clients_elsewhere(api, pki, extension):
+    await register(api, pki, extension.port)
+    await condition(api, "True")
+    for code in (301, 302, 307, 308):
+        for headers in ({}, {"connection": "Upgrade", "upgrade": "SPDY/3.1"}):
+            answer = await api("GET", f"{PATH}/elsewhere?{code}", **headers)
+            text = b"the backend attempted to redirect this request, which is not permitted"
+            assert (answer.status, bytes(answer.body)) == (502, text)
+            assert "location" not in dict(answer.headers)
 
 
 async def test_a_watch_is_streamed(api, pki, extension):

@@ -1,7 +1,8 @@
 """Passing a request on to the server behind an APIService: answers, watches and upgrades are streamed.
 
 Called by the pipeline after authentication and authorization. What always holds: who asks is told in headers that only the holder of the
-front-proxy certificate can send; the client's own credentials, and such headers of its own, end here.
+front-proxy certificate can send; the client's own credentials, and such headers of its own, end here. No server can send a client
+elsewhere: an answer that redirects is answered 502.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from kubern.apiserver.aggregation.remote import Remote
 from kubern.apiserver.identity import User
 from kubern.http.answers import text_response
 from kubern.http.client import HOP_BY_HOP, Fetched, fetch, request_head, tunnel
-from kubern.http.contract import Answer, Handler, Peer, Request, Response
+from kubern.http.contract import Answer, Handler, Peer, Request, Response, Tunnel
 from kubern.http.relay import forwarded_headers, is_upgrade
 from kubern.http.streaming import produced
 
 UNAVAILABLE = "service unavailable\n"
+REDIRECTED = "the backend attempted to redirect this request, which is not permitted"
 _WHOLE = 1 << 20
 """An answer of a known length up to this many bytes is passed on whole."""
 
@@ -42,7 +44,7 @@ async def forward(extensions: Extensions, remote: Remote, request: Request, user
     try:
         if is_upgrade(request):
             headers += [("Connection", "Upgrade"), ("Upgrade", request.headers.get("upgrade", ""))]
-            return await tunnel(channel, request_head(request.method, target, headers))
+            return _not_elsewhere(await tunnel(channel, request_head(request.method, target, headers)))
         fetched = await fetch(channel, request.method, target, headers, request.body)
     except (*FAILURES, ValueError) as error:
         channel.abort()
@@ -59,8 +61,22 @@ def _unreachable(error: Exception) -> Response:
     return text_response(503, f"error trying to reach service: {error}\n")
 
 
+def _redirects(status: int, location: str) -> bool:
+    return 300 <= status < 400 and bool(location)
+
+
+def _not_elsewhere(answer: Tunnel | Response) -> Tunnel | Response:
+    """Return an answer to a change of protocol, unless it sends the client, with its credentials, somewhere else."""
+    if isinstance(answer, Response) and _redirects(answer.status, dict(answer.headers).get("location", "")):
+        return text_response(502, REDIRECTED)
+    return answer
+
+
 async def _passed_back(fetched: Fetched, method: str) -> Answer:
     head = fetched.head
+    if _redirects(head.status, head.get("location")):
+        fetched.close()
+        return text_response(502, REDIRECTED)
     headers = tuple((n, v) for n, v in head.headers if n not in HOP_BY_HOP and n not in ("content-length", "date"))
     length = head.get("content-length")
     if method == "HEAD" or head.status in (204, 304):
