@@ -45,7 +45,7 @@ class Server:
         return self.api.handler(Request(method, path, query, {}, data, Peer(user=user)))
 
     async def text(self) -> str:
-        answer = self.ask("/metrics")
+        answer = await self.ask("/metrics")
         assert answer.status == 200
         return str(answer.body.decode())
 
