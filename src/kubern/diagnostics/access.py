@@ -1,4 +1,4 @@
-"""Who may see what of a port: delegated to the apiserver, as TokenReview and SubjectAccessReview.
+"""Who may see what of a port: delegated to the apiserver, as TokenReview and SubjectAccessReview; and front proxies, which it names.
 
 Called by `port` for every request, and by the kubelet's API. What always holds: answers of the apiserver, yes or no, are remembered for
 at most `REMEMBERED` seconds, and of at most `MOST` tokens and questions; without a client nobody is known by a token, and nobody is
@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 from kubern.base.clock import Clock
 from kubern.base.errors import Forbidden, InternalError, StatusError, Unauthorized
 from kubern.client.contract import GVR, Client
+from kubern.diagnostics.front_proxy import FrontProxies
 from kubern.http.contract import Peer, Request
 
 TOKEN_REVIEWS = GVR("authentication.k8s.io", "v1", "tokenreviews")
@@ -54,6 +55,8 @@ class Access:
         authorization: Client | None,
         always_allow_paths: Sequence[str] = OPEN,
     ) -> None:
+        self.proxies = FrontProxies()
+        """Who may ask for others by headers: nobody until it is told."""
         self._authentication, self._authorization = authentication, authorization
         self._exact = {path for path in always_allow_paths if not path.endswith("*")}
         self._below = tuple(path[:-1] for path in always_allow_paths if path.endswith("*"))
@@ -73,11 +76,28 @@ class Access:
             raise Forbidden(message + (f": {reason}" if reason else ""))
 
     async def identify(self, request: Request) -> Identity:
-        """Return who asks, by certificate or token; nobody in particular without either. Raises `Unauthorized`, `InternalError`."""
+        """Return who asks, by a front proxy, certificate or token; nobody in particular without any. Raises `Unauthorized`,
+        `InternalError`."""
         if request.peer.refused_certificate:
             raise Unauthorized("Unauthorized")
-        if request.peer.certificate:
-            return _certified(request.peer)
+        known = self._by_certificate(request) if request.peer.certificate else None
+        if known is not None:
+            return known
+        who = await self._by_token(request)
+        if who is _NOBODY and request.peer.certificate:
+            raise Unauthorized("Unauthorized")
+        return who
+
+    def _by_certificate(self, request: Request) -> Identity | None:
+        """Return whom a certificate names, or whom its holder asks for; None when it is good for neither."""
+        holder = self.proxies.holder(request.peer)
+        asked = self.proxies.user(request) if holder.proxy else None
+        if asked is not None:
+            groups = asked.groups if AUTHENTICATED in asked.groups else (*asked.groups, AUTHENTICATED)
+            return Identity(asked.name, groups, asked.uid, tuple(asked.extra.items()))
+        return _certified(request.peer) if holder.user else None
+
+    async def _by_token(self, request: Request) -> Identity:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         token = token.strip()
         if kind.lower() != "bearer" or not token or self._authentication is None:

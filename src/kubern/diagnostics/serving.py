@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from socket import socket
@@ -18,6 +18,7 @@ from kubern.base.errors import StatusError
 from kubern.base.introspection import Introspection
 from kubern.client.contract import GVR, Client
 from kubern.diagnostics.access import OPEN, Access
+from kubern.diagnostics.front_proxy import FrontProxies
 from kubern.diagnostics.port import About, Port
 from kubern.http.server import serve
 from kubern.http.tls import ServerTls
@@ -25,7 +26,7 @@ from kubern.http.tls import ServerTls
 log = logging.getLogger(__name__)
 
 AUTHENTICATION = "extension-apiserver-authentication"
-"""The ConfigMap in kube-system that says whose client certificates the apiserver believes."""
+"""The ConfigMap in kube-system that says whose client certificates and which front proxies the apiserver believes."""
 CONFIG_MAPS = GVR("", "v1", "configmaps")
 LOOK_AGAIN = 60.0
 """Seconds between two looks at it."""
@@ -67,8 +68,9 @@ async def secure_port(
         server = await serve(Port(about, introspection, clock, access), where, tls=tls, clock=clock)
         opened.push_async_callback(server.close, 0.5)
         log.info("serving on https://%s:%d", *server.addresses[0])
-        if delegates.authentication is not None and settings.client_ca_file is None:
-            following = asyncio.create_task(_follow(tls, delegates.authentication, clock), name="client authority")
+        if delegates.authentication is not None:
+            follower = Follower(tls, access.proxies, settings.client_ca_file)
+            following = asyncio.create_task(follower.run(delegates.authentication, clock), name="client authority")
             opened.callback(following.cancel)
         yield
 
@@ -82,16 +84,31 @@ def _tls(settings: Serving, name: str, clock: Clock) -> ServerTls:
     return ServerTls(certificate, certificate, settings.client_ca_file)
 
 
-async def _follow(tls: ServerTls, client: Client, clock: Clock) -> None:
-    """Believe the client certificates that the apiserver believes."""
-    believed = ""
-    while True:
-        try:
-            found = await client.get(CONFIG_MAPS, AUTHENTICATION, "kube-system")
-            authority = (found.get("data") or {}).get("client-ca-file", "")
-            if authority and authority != believed:
-                tls.trust(authority)
-                believed = authority
-        except (StatusError, OSError) as error:
-            log.warning("reading whose client certificates to believe: %s", error)
-        await clock.sleep(LOOK_AGAIN if believed else 1.0)
+class Follower:
+    """Believes the client certificates and the front proxies that the apiserver believes.
+
+    Where `users` is given, its certificates are the users', whatever the apiserver says."""
+
+    def __init__(self, tls: ServerTls, proxies: FrontProxies, users: Path | None) -> None:
+        self._tls, self._proxies, self._users = tls, proxies, users
+        self._believed: set[str] = set()
+
+    def take(self, data: Mapping[str, str]) -> None:
+        """Believe whom the ConfigMap names. Raises `ValueError`, `OSError` (an authority that is none, a file that cannot be read)."""
+        own = self._users.read_bytes() if self._users else b""
+        # proxies are known before their certificates verify: none of them is ever taken for a user
+        proxy = self._proxies.learn(data, own)
+        for authority in ("" if self._users else data.get("client-ca-file", ""), proxy):
+            if authority and authority not in self._believed:
+                self._tls.trust(authority)
+                self._believed.add(authority)
+
+    async def run(self, client: Client, clock: Clock) -> None:
+        """Look at the ConfigMap for ever."""
+        while True:
+            try:
+                found = await client.get(CONFIG_MAPS, AUTHENTICATION, "kube-system")
+                self.take(found.get("data") or {})
+            except (StatusError, OSError, ValueError) as error:
+                log.warning("reading whose client certificates to believe: %s", error)
+            await clock.sleep(LOOK_AGAIN if self._believed else 1.0)

@@ -7,14 +7,13 @@ intermediate CAs, only the leaf's issuer counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from kubern.apiserver.identity import User
 from kubern.base.errors import Unauthorized
 from kubern.http.contract import Request
+from kubern.http.remote_user import HeaderNames, issued_by, remote_user
 
 _MEMO = "front proxy"
 
@@ -44,6 +43,9 @@ class RequestHeaders:
 
     def __init__(self, settings: RequestHeaderSettings, users: Path | None = None) -> None:
         self._settings = settings
+        self._headers = HeaderNames(
+            settings.username_headers, settings.uid_headers, settings.group_headers, settings.extra_headers_prefix
+        )
         self._authorities = settings.client_ca_file.read_bytes()
         self._users = users.read_bytes() if users else b""
 
@@ -55,12 +57,8 @@ class RequestHeaders:
         settings = self._settings
         if settings.allowed_names and proxy.name not in settings.allowed_names:
             raise Unauthorized(f"x509: subject with cn={proxy.name} is not in the allowed list")
-        headers = request.headers
-        name = _first(headers, settings.username_headers)
-        if not name:
-            return None
-        groups = tuple(g for header in settings.group_headers for g in _values(headers.get(header.lower(), "")))
-        return User(name, groups, _first(headers, settings.uid_headers), self._extra(headers))
+        found = remote_user(request.headers, self._headers)
+        return None if found is None else User(found.name, found.groups, found.uid, found.extra)
 
     def proxy(self, request: Request) -> FrontProxy:
         """Return whether a request comes from a front proxy; looked at once a connection."""
@@ -79,14 +77,6 @@ class RequestHeaders:
         proxy = self.proxy(request)
         return proxy.trusted and not proxy.user
 
-    def _extra(self, headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-        extra = {}
-        for prefix in (p.lower() for p in self._settings.extra_headers_prefix):
-            for key, value in headers.items():
-                if key.startswith(prefix):
-                    extra[unquote(key[len(prefix) :]).lower()] = _values(value)
-        return extra
-
 
 def _read(der: bytes, authorities: bytes, users: bytes) -> FrontProxy:
     from cryptography import x509
@@ -100,26 +90,3 @@ def _read(der: bytes, authorities: bytes, users: bytes) -> FrontProxy:
     except ValueError:
         return FrontProxy(False, "")
     return FrontProxy(trusted, str(names[0].value) if names else "", user)
-
-
-def issued_by(certificate: object, authority: object) -> bool:
-    """Whether `authority` signed `certificate` (both of `cryptography.x509`)."""
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-
-    assert isinstance(certificate, x509.Certificate)
-    assert isinstance(authority, x509.Certificate)
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _first(headers: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((headers[name.lower()].strip() for name in names if headers.get(name.lower(), "").strip()), "")
-
-
-def _values(header: str) -> tuple[str, ...]:
-    """Split a header that was sent several times: the connection joins its values with commas."""
-    return tuple(value.strip() for value in header.split(",") if value.strip())
