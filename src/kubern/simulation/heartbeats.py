@@ -53,12 +53,15 @@ class Heartbeats:
         began = self._clock.monotonic()
         for number, name in enumerate(names):
             self._status_due[name] = began + STATUS_EVERY * (number + 1) / len(names)
-        slot = 0
+        slot, due = 0, began
         while True:
-            slot += 1
+            slot = (slot + 1) % SLOTS
             at_once, self._at_once = self._at_once, set()
-            await _each({*names[slot % SLOTS :: SLOTS], *at_once}, self._beat)
-            await self._clock.sleep(max(0.0, began + slot * LEASE_EVERY / SLOTS - self._clock.monotonic()))
+            await _each({*names[slot::SLOTS], *at_once}, self._beat)
+            # a slot that came late is not made up for: the next round comes soon enough, and the machine has enough to do
+            now = self._clock.monotonic()
+            due = max(due + LEASE_EVERY / SLOTS, now)
+            await self._clock.sleep(due - now)
 
     async def _register(self, name: str) -> None:
         """Create a node with its status and lease, as kubelets do; one that is there tells its status anew."""
