@@ -108,6 +108,8 @@ def test_an_embedded_store_is_cared_for(own_apiserver: Callable[..., Apiserver],
     assert "in use by another process" in store("defrag", *here, fails=True)
     running.stop()
     store("compact", *here)
+    assert "compacted at revision" in store("compact", *here)  # there is nothing more to forget
+    assert "has been compacted" in store("compact", *here, "--revision", "1", fails=True)
     before, after = (int(part.split()[0]) for part in store("defrag", *here).split(": ")[1].split(", "))
     assert after < before / 2
     assert store("check", *here).endswith("in order\n")

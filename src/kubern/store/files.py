@@ -90,7 +90,7 @@ def alone(directory: Path) -> Iterator[None]:
 def shrink(directory: Path) -> tuple[int, int]:
     """Give back the room that deleted rows take; returns the bytes before and after. Raises `StoreError` when the store is in use."""
     file = directory / NAME
-    _open(file).close()
+    _there(file)
     with alone(directory), closing(sqlite3.connect(file, isolation_level=None)) as connection:
         before = file.stat().st_size
         connection.execute("pragma wal_checkpoint(truncate)")
@@ -126,9 +126,13 @@ def _absent(target: Path) -> None:
         raise StoreError(f"{target} is there already; choose another place or move it away")
 
 
-def _open(file: Path) -> sqlite3.Connection:
+def _there(file: Path) -> None:
     if not file.is_file():
         raise StoreError(f"there is no store at {file}")
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    _there(file)
     connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
     try:
         found = connection.execute("pragma user_version").fetchone()[0]

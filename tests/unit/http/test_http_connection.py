@@ -260,13 +260,13 @@ async def test_a_watcher_that_falls_behind_is_dropped(start, connect, recorder, 
 
 
 async def test_the_slowest_are_dropped_when_all_together_hold_too_much(start, connect, recorder, eventually):
-    server = await start(recorder, Limits(send_buffers=32_000_000))
+    server = await start(recorder, Limits(send_buffers=50_000_000))
     clients = [await connect(server) for _ in range(4)]
     for client in clients:
         client.writer.transport.pause_reading()
         client.send(GET % b"/watch")
     await eventually(lambda: len(recorder.writers) == 4)
-    for writer, size in zip(recorder.writers, (1_000, 8_000_000, 7_000_000, 45_000_000), strict=True):
+    for writer, size in zip(recorder.writers, (1_000, 8_000_000, 7_000_000, 100_000_000), strict=True):
         writer.write(b"x" * size)  # part of it goes into the kernel's buffers
     await eventually(lambda: recorder.writers[3].closed)
     assert [writer.closed for writer in recorder.writers] == [False, False, False, True]
