@@ -85,6 +85,10 @@ def test_a_deleted_address_of_a_service_comes_back(api, namespace):
     assert api("DELETE", f"{NET}/ipaddresses/{address}").code == 200
     eventually(lambda: api("GET", f"{NET}/ipaddresses/{address}").code == 200)
     assert api("GET", f"{NET}/ipaddresses/{address}").body["metadata"]["uid"] != before
+    events = eventually(lambda: api("GET", f"/api/v1/namespaces/{namespace}/events").body["items"])
+    assert [(e["involvedObject"]["name"], e["reason"], e["message"]) for e in events] == [
+        ("s", "ClusterIPNotAllocated", f"Cluster IP [IPv4]: {address} is not allocated; repairing")
+    ]
 
 
 def test_the_default_range_is_ready(api):

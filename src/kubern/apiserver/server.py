@@ -20,6 +20,7 @@ from kubern.apiserver.allocation.ledger import GROUP, PLURAL, AddressLedger
 from kubern.apiserver.allocation.port_ledger import PortLedger
 from kubern.apiserver.allocation.ranges import AddressRanges
 from kubern.apiserver.allocation.services import ServiceTaker, ports_of
+from kubern.apiserver.allocation.telling import PORTS, warn
 from kubern.apiserver.answers import object_response
 from kubern.apiserver.audit.auditing import audited
 from kubern.apiserver.bootstrap import bootstrap
@@ -73,7 +74,7 @@ class ApiServer:
         self._services = ServiceTaker(ranges, config.service_node_port_range, self.core.rng)
         self._ledger = AddressLedger(self.core, ranges) if (GROUP, "v1", PLURAL) in self.core.resources else None
         self._services.ledger = self._ledger
-        self._node_ports = PortLedger(store, self._services.ports, self._used_node_ports, clock)
+        self._node_ports = PortLedger(store, self._services.ports, self._used_node_ports, clock, self._tell_of_ports)
         self._services.port_ledger = self._node_ports
         self._custom = CustomResources(self.core)
         self._aggregation = Aggregation(self.core)
@@ -161,6 +162,14 @@ class ApiServer:
         for entry in self.core.storage_of("services").cache.entries.values():
             if b'odePort":' in entry.item:
                 yield from ports_of(entry.obj())
+
+    async def _tell_of_ports(self, ports: list[int]) -> None:
+        """Warn the Services whose node ports were not written down."""
+        for entry in list(self.core.storage_of("services").cache.entries.values()):
+            service = entry.obj() if b'odePort":' in entry.item else {}
+            for port in set(ports_of(service)) & set(ports) if service else ():
+                text = f"Port {port} is not allocated; repairing"
+                await warn(self.core, PORTS, service, "PortNotAllocated", text)
 
     async def close(self) -> None:
         """End every watch and let go of the store."""

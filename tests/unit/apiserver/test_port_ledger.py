@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -25,8 +26,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await made.close()
 
 
-def ledger(store: Store, *used: int, last: int = 30063) -> PortLedger:
-    return PortLedger(store, port_allocator(30000, last, random.Random(1)), lambda: used, FakeClock())
+def ledger(store: Store, *used: int, last: int = 30063, tell: Any = None) -> PortLedger:
+    return PortLedger(store, port_allocator(30000, last, random.Random(1)), lambda: used, FakeClock(), tell)
 
 
 async def test_a_port_is_given_to_one_of_many_servers(store: Store) -> None:
@@ -53,6 +54,18 @@ async def test_it_is_kept_as_upstream_keeps_it(store: Store) -> None:
 async def test_what_services_have_is_written_down(store: Store) -> None:
     assert await ledger(store, 30005, 9).mend() == 0
     assert not await ledger(store).claim(30005)
+
+
+async def test_what_was_not_written_down_is_told_once(store: Store) -> None:
+    told: list[list[int]] = []
+
+    async def tell(ports: list[int]) -> None:
+        told.append(ports)
+
+    tried = ledger(store, 30005, 30009, tell=tell)
+    await tried.mend()
+    await tried.mend()
+    assert told == [[30005, 30009]]
 
 
 async def test_what_no_service_has_twice_in_a_row_is_released(store: Store) -> None:

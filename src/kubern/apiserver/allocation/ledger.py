@@ -13,6 +13,7 @@ from typing import Any
 
 from kubern.apiserver.allocation.holding import Holder, addresses_of
 from kubern.apiserver.allocation.ranges import AddressRanges
+from kubern.apiserver.allocation.telling import ADDRESSES, warn
 from kubern.apiserver.bootstrap import SERVICE_RANGES, ensure
 from kubern.apiserver.cache import Change
 from kubern.apiserver.core import Core
@@ -71,7 +72,8 @@ class AddressLedger:
         holders: dict[str, Holder] = {}
         for entry in list(self._core.storage_of("services").cache.entries.values()):
             service = entry.obj()
-            holders |= dict.fromkeys(addresses_of(service), _holder(service))
+            for address in addresses_of(service):
+                await self._assign(address, service, holders)
         for address, holder in holders.items():
             if self._holder_of(address) != holder:
                 await self._give(address, holder, holders)
@@ -88,9 +90,27 @@ class AddressLedger:
                 _log.info("address %s belongs to no service: it is released", entry.name)
                 await self.release(entry.name, _parent(found))
 
+    async def _assign(self, address: str, service: Obj, holders: dict[str, Holder]) -> None:
+        """Note whose an address is. Of several Services it is the one that it is written down for; the others are warned."""
+        own, other = _holder(service), holders.get(address)
+        if other is None:
+            holders[address] = own
+            return
+        if self._holder_of(address) == own:
+            holders[address], own = own, other
+        wrong = self._core.find_object("services", *own)
+        if wrong is not None:
+            text = f"Cluster IP {_shown(address)} was assigned to multiple services; please recreate service"
+            await warn(self._core, ADDRESSES, wrong, "ClusterIPAlreadyAllocated", text)
+
     async def _give(self, address: str, holder: Holder, holders: dict[str, Holder]) -> None:
         """Write the address of a Service down that is not, or not as that Service's."""
         written = self._holder_of(address)
+        service = self._core.find_object("services", *holder)
+        if service is not None:
+            lacking = "is not allocated" if written is None else "has a wrong reference"
+            text = f"Cluster IP {_shown(address)} {lacking}; repairing"
+            await warn(self._core, ADDRESSES, service, "ClusterIPNotAllocated", text)
         try:
             if written is not None and holders.get(address) == holder:
                 await self.release(address, written)
@@ -109,6 +129,10 @@ class AddressLedger:
     def _holder_of(self, address: str) -> Holder | None:
         entry = self._core.storage_of(PLURAL, GROUP).find("", address)
         return _parent(entry.obj()) if entry is not None else None
+
+
+def _shown(address: str) -> str:
+    return f"[IPv{6 if ':' in address else 4}]: {address}"
 
 
 def _holder(service: Obj) -> Holder:

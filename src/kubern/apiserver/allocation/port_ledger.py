@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 import orjson
@@ -32,13 +32,22 @@ class _Seen(NamedTuple):
 
 
 class PortLedger:
-    """Claims and releases node ports. `used` returns the ports that all stored Services have."""
+    """Claims and releases node ports. `used` returns the ports that all stored Services have; `tell` is told of those that were not
+    written down."""
 
-    def __init__(self, store: Store, ports: Allocator, used: Callable[[], Iterable[int]], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ports: Allocator,
+        used: Callable[[], Iterable[int]],
+        clock: Clock,
+        tell: Callable[[list[int]], Awaitable[None]] | None = None,
+    ) -> None:
         self._store = store
         self._ports = ports
         self._used = used
         self._clock = clock
+        self._tell = tell
         self._seen = _Seen()
 
     async def claim(self, port: int) -> bool:
@@ -67,8 +76,11 @@ class PortLedger:
         """Write down what Services have and release `stray`, which none had; returns the bits that no Service has now."""
         await self._read()
         used = self._mask(self._used())
+        lost = self._listed(used & ~self._seen.bits)
         while used & ~self._seen.bits:
             await self._write(self._seen.bits | used)
+        if lost and self._tell is not None:
+            await self._tell(lost)
         await self._release_stray(stray & self._seen.bits & ~used)
         return self._seen.bits & ~used
 
