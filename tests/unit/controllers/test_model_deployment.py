@@ -13,7 +13,7 @@ from kubern.controllers.deployment.model import is_rolling, limits, replicas
 from kubern.controllers.kinds import deployment, replicaset
 from kubern.controllers.pods import is_finished
 from kubern.controllers.resources import DEPLOYMENTS, PODS, REPLICA_SETS
-from tests.unit.controllers.chaos import PICK, SETTINGS, Chaos, reconcilers
+from tests.unit.controllers.chaos import SETTINGS, Chaos, reconcilers
 from tests.unit.controllers.late import controllers
 
 IMAGES = ("one", "two", "three")
@@ -71,16 +71,6 @@ class Deployments(Chaos):
     @rule(paused=st.booleans())
     def pause(self, paused: bool) -> None:
         self._change(paused=paused)
-
-    @rule(pick=PICK)
-    def disown(self, pick: int) -> None:
-        """Somebody takes a pod's owner away; its ReplicaSet adopts it again."""
-        pods = self.pods()
-        if pods:
-            self.lost += 1
-            pod = pods[pick % len(pods)]
-            meta = {name: value for name, value in pod["metadata"].items() if name != "ownerReferences"}
-            self.server.change(PODS, pod, metadata=meta)
 
     def worked(self, before: Sequence[Obj]) -> None:
         least = min(bounds.least for bounds in self.bounds) - self.lost

@@ -37,6 +37,13 @@ def available(replica_set: Obj) -> int:
     return int((replica_set.get("status") or {}).get("availableReplicas") or 0)
 
 
+def is_behind(replica_set: Obj) -> bool:
+    """Say whether a ReplicaSet was resized and its status does not tell yet what became of its pods: there may be more, or fewer
+    available, than it says (after 4, 0 and 4 replicas in quick succession perhaps none)."""
+    seen = (replica_set.get("status") or {}).get("observedGeneration") or 0
+    return int(replica_set["metadata"].get("generation") or 1) > max(seen, 1)
+
+
 def total(replica_sets: Iterable[Obj]) -> int:
     """Return the sum of spec.replicas."""
     return sum(map(replicas, replica_sets))

@@ -1,7 +1,7 @@
 """The two strategies: which sizes the next step of a rollout has. Pure.
 
-What always holds for RollingUpdate, whatever the observed state: never more than replicas + maxSurge pods asked for, and never a
-step that takes the available ones below replicas - maxUnavailable.
+What always holds for RollingUpdate, whatever the observed state: never more than replicas + maxSurge pods, even while ReplicaSets that
+shrink have not deleted theirs yet, and never a step that takes the available ones below replicas - maxUnavailable.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubern.base.json import Obj
-from kubern.controllers.deployment.model import available, by_age, is_rolling, limits, replicas, total
+from kubern.controllers.deployment.model import available, by_age, is_behind, is_rolling, limits, replicas, total
 from kubern.controllers.deployment.scaling import Size
 
 
@@ -20,14 +20,21 @@ def size_of_new(deployment: Obj, new: Obj | None, old: Sequence[Obj]) -> int:
         return count
     if size >= count:
         return count
-    room = count + limits(deployment).surge - total(old) - size
+    if any(map(is_behind, old)):
+        return size
+    room = count + limits(deployment).surge - sum(map(_there, old)) - size
     return size + max(0, min(room, count - size))
+
+
+def _there(replica_set: Obj) -> int:
+    """Return how many pods a ReplicaSet has or will have: those that are yet to be deleted take room too."""
+    return max(replicas(replica_set), int((replica_set.get("status") or {}).get("replicas") or 0))
 
 
 def sizes_of_old(deployment: Obj, new: Obj, old: Sequence[Obj]) -> list[Size]:
     """Return the old ReplicaSets' smaller sizes: pods that are not available go first, then as many as availability allows."""
     active = [rs for rs in by_age(old) if replicas(rs) > 0]
-    if not active:
+    if not active or any(map(is_behind, (new, *active))):
         return []
     least = replicas(deployment) - limits(deployment).unavailable
     unavailable_new = replicas(new) - available(new)

@@ -13,7 +13,7 @@ from kubern.controllers.cache import Cache
 from kubern.controllers.conditions import find
 from kubern.controllers.controller import Controller, Reconciler, Watch, itself, owner_or_selecting
 from kubern.controllers.deployment import progress
-from kubern.controllers.deployment.model import Observed, is_rolling, replicas
+from kubern.controllers.deployment.model import Observed, is_behind, is_rolling, replicas
 from kubern.controllers.deployment.revisions import forgotten, keep_new, make_new, name_for_new
 from kubern.controllers.deployment.scaling import Size, is_scaling_event, resize, scale
 from kubern.controllers.deployment.strategies import size_of_new, sizes_of_old
@@ -138,7 +138,7 @@ def _rolled(
 ) -> Plan:  # fmt: skip
     deployment = observed.deployment
     actions: list[Action] = list(observed.claims)
-    waits = not is_rolling(deployment) and (any(map(replicas, old)) or observed.old_pods_running)
+    waits = not is_rolling(deployment) and _old_are_at_work(observed, old)
     if not is_rolling(deployment):
         for replica_set in old:
             actions += resize(deployment, Size(replica_set, 0)) if replicas(replica_set) else []
@@ -161,6 +161,11 @@ def _rolled(
     status = progress.rollout(deployment, new, observed.replica_sets, status, now)
     left = progress.deadline_in(deployment, find(status["conditions"], "Progressing"), now)
     return Plan(tuple(actions), status, None if left is None else max(left, 0.0) + 1.0)
+
+
+def _old_are_at_work(observed: Observed, old: Sequence[Obj]) -> bool:
+    """Whether old ReplicaSets have pods, or may still be about to make some."""
+    return observed.old_pods_running or any(replicas(each) or is_behind(each) for each in old)
 
 
 def _step(deployment: Obj, new: Obj, old: Sequence[Obj]) -> list[Action]:
