@@ -32,7 +32,7 @@ LATENCY = re.compile(
     r'^apiserver_request_duration_seconds_bucket\{.*verb="(?!WATCH|CONNECT)[A-Z]+".*le="([^"]+)".*\} (\S+)$',
     re.MULTILINE,
 )
-LIMIT = 300.0
+LIMIT = 420.0
 """Seconds after which a row counts as failed."""
 EACH = 5000
 """Replicas of a Deployment."""

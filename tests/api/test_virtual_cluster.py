@@ -188,16 +188,22 @@ def test_kubectl_reads_scripted_logs_and_runs_scripted_commands(cluster):
     run(KUBECTL, "delete", "pod", "talks", "--wait=false")
 
 
-def test_logs_are_followed_until_a_pod_ends(cluster):
+def test_logs_and_attach_follow_a_pod_until_it_is_gone(cluster):
     run = cluster[0].run
-    pod = talking("ticks", **{"log-every": "0.5", "run-for": "3"})
-    pod["spec"]["restartPolicy"] = "Never"
-    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(pod))
-    run(KUBECTL, "wait", "pod/ticks", "--for=jsonpath={.status.phase}=Running", "--timeout=30s")
-    lines = run(KUBECTL, "logs", "ticks", "--follow").stdout.split()
-    assert lines[:4] == ["first", "second", "first", "second"]
-    assert len(lines) >= 6
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(talking("ticks", **{"log-every": "0.3"})))
+    run(KUBECTL, "wait", "pod/ticks", "--for=condition=Ready", "--timeout=30s")
+    commands = [(KUBECTL, "logs", "ticks", "--follow"), (KUBECTL, "attach", "ticks")]
+    following = [
+        subprocess.Popen(each, env=cluster[0].environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for each in commands
+    ]
+    heard = [[process.stdout.readline().strip() for _ in range(4)] for process in following]
     run(KUBECTL, "delete", "pod", "ticks", "--wait=false")
+    for process in following:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert heard[0] == ["first", "second", "first", "second"]
+    assert sorted(heard[1]) == ["first", "first", "second", "second"]
 
 
 RULES = """
