@@ -6,6 +6,8 @@ both use the last one allowed.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import orjson
 
 from kubern.api.pod_conditions import disruption_target
@@ -40,13 +42,13 @@ async def serve(core: Core, call: Call) -> Answer:
     request = parse(eviction.get("deleteOptions") or {})
     request = request._replace(dry_run=request.dry_run or options.dry_run)
     pod = core.storage(call.resource).get(call.namespace, call.info.name)
-    if not _free(pod.obj()):
+    if not disrupts_nothing(pod.obj()):
         budgets = budgets_of(core, pod)
         if len(budgets) > 1:
             raise InternalError(
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
             )
-        if budgets and not _unhealthy_allowed(budgets[0].obj(), pod.obj()):
+        if budgets and not lets_unhealthy_go(budgets[0].obj(), pod.obj()):
             await _count(core, budgets[0], call.info.name, request)
     if not request.dry_run:
         await _tell(core, pod, request)
@@ -71,8 +73,8 @@ async def _tell(core: Core, pod: Entry, request: DeleteRequest) -> None:
     await storage.update(pod.namespace, pod.name, change)
 
 
-def _free(pod: Obj) -> bool:
-    """Whether the pod's end disrupts nothing: it has ended, has never run, or is being deleted already."""
+def disrupts_nothing(pod: Obj) -> bool:
+    """Say whether the pod's end disrupts nothing: it has ended, has never run, or is being deleted already."""
     phase = (pod.get("status") or {}).get("phase")
     return phase in ("Succeeded", "Failed", "Pending") or bool(pod["metadata"].get("deletionTimestamp"))
 
@@ -82,8 +84,8 @@ def _ready(pod: Obj) -> bool:
     return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
-def _unhealthy_allowed(budget: Obj, pod: Obj) -> bool:
-    """Whether the pod is not ready and the budget's policy lets such pods go."""
+def lets_unhealthy_go(budget: Obj, pod: Obj) -> bool:
+    """Say whether the pod is not ready and the budget's policy lets such pods go."""
     if _ready(pod):
         return False
     if budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
@@ -102,28 +104,33 @@ async def _count(core: Core, budget: Entry, pod: str, request: DeleteRequest) ->
     """Use one of the budget's disruptions up. Raises `TooManyRequests`."""
 
     async def change(old: Obj) -> Obj:
-        new: Obj = orjson.loads(orjson.dumps(old))
-        status = new.setdefault("status", {})
-        name = new["metadata"]["name"]
-        if status.get("observedGeneration", 0) < new["metadata"].get("generation", 0):
-            text = f"The disruption budget {name} is still being processed by the server."
-            raise TooManyRequests(REFUSAL, retry_after=10, causes=[Cause("DisruptionBudget", text)])
-        allowed = status.get("disruptionsAllowed", 0)
-        if allowed <= 0:
-            text = (
-                f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods "
-                f"and has {status.get('currentHealthy', 0)} currently"
-            )
-            raise TooManyRequests(REFUSAL, causes=[Cause("DisruptionBudget", text)])
-        status["disruptionsAllowed"] = allowed - 1
-        status.setdefault("disruptedPods", {})[pod] = rfc3339(core.clock.now())
-        return new
+        return granted(old, pod, core.clock.now())
 
     if request.dry_run:
         await change(budget.obj())
     else:
         storage = core.storage_of("poddisruptionbudgets", "policy")
         await storage.update(budget.namespace, budget.name, change)
+
+
+def granted(budget: Obj, pod: str, now: datetime) -> Obj:
+    """Return the budget with one of its disruptions used up by the pod of this name. Raises `TooManyRequests` when it allows none."""
+    new: Obj = orjson.loads(orjson.dumps(budget))
+    status = new.setdefault("status", {})
+    name = new["metadata"]["name"]
+    if status.get("observedGeneration", 0) < new["metadata"].get("generation", 0):
+        text = f"The disruption budget {name} is still being processed by the server."
+        raise TooManyRequests(REFUSAL, retry_after=10, causes=[Cause("DisruptionBudget", text)])
+    allowed = status.get("disruptionsAllowed", 0)
+    if allowed <= 0:
+        text = (
+            f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods "
+            f"and has {status.get('currentHealthy', 0)} currently"
+        )
+        raise TooManyRequests(REFUSAL, causes=[Cause("DisruptionBudget", text)])
+    status["disruptionsAllowed"] = allowed - 1
+    status.setdefault("disruptedPods", {})[pod] = rfc3339(now)
+    return new
 
 
 SUBRESOURCE = SubresourceHandler("eviction", serve, ("pods",))
