@@ -24,6 +24,7 @@ from kubern.client.contract import GVR
 from kubern.client.informer import Informers
 from kubern.client.transport_inprocess import InProcessTransport
 from kubern.http.contract import Peer
+from kubern.scheduler import scheduler
 from kubern.scheduler.config import Configuration
 from kubern.scheduler.framework import Cycle, Plugin, Refusal
 from kubern.scheduler.main import default_configuration, run_scheduler
@@ -272,6 +273,26 @@ async def test_a_plugin_that_raises_concerns_its_pod_only(tmp_path: Path) -> Non
         assert (found["reason"], found["message"]) == ("SchedulerError", "running the plug-ins: no idea")
         assert await cluster.until(lambda: cluster.said("bad", "FailedScheduling"))
         assert cluster.metric('scheduler_schedule_attempts_total{profile="default-scheduler",result="error"}') >= 1
+
+
+async def test_a_plugin_that_hangs_concerns_its_pod_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(cycle: Cycle) -> list[Refusal]:
+        while cycle.info.name.startswith("bad"):
+            with contextlib.suppress(Exception):
+                cycle.info.name.upper()
+        return []
+
+    monkeypatch.setattr(scheduler, "CYCLE_LIMIT", 0.2)
+    plugins = [*load_plugins(), Plugin("Hanging", filter=hang)]
+    async with running(tmp_path, Configuration((Profile("default-scheduler", plugins),))) as cluster:
+        await cluster.node("n1")
+        await cluster.pod("bad")
+        await cluster.pod("good")
+        await cluster.until(lambda: cluster.node_of("good") == "n1")
+        found = await cluster.until(lambda: cluster.condition("bad"))
+        said = "running the plug-ins: plug-in 'Hanging' was still not done after 0.2 s"
+        assert (found["reason"], found["message"]) == ("SchedulerError", said)
+        assert await cluster.until(lambda: cluster.said("bad", "FailedScheduling"))
 
 
 async def test_two_schedulers_at_once_bind_each_pod_once(tmp_path: Path) -> None:

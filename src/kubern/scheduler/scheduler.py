@@ -30,11 +30,14 @@ from kubern.scheduler.profile import DEFAULT_NAME, Profile
 from kubern.scheduler.queue import Queue, Waiting
 from kubern.scheduler.resource_metrics import PATH, pod_resources
 from kubern.scheduler.timing import Stopwatch
+from kubern.scheduler.watchdog import Interrupt, Watchdog
 from kubern.scheduler.writer import Writer, says
 
 log = logging.getLogger(__name__)
 
 FLUSH_EVERY = 30.0
+CYCLE_LIMIT = 10.0
+"""Seconds that the plug-ins may take over one pod."""
 CYCLES_IN_A_ROW = 32
 """After so many the event loop gets its turn, so that a long queue does not hold up the apiserver beside it."""
 
@@ -46,6 +49,7 @@ class Scheduler:
         self.profiles = {profile.name: profile for profile in config.profiles}
         self.queue = Queue(config.backoff_first, config.backoff_last)
         self.follower = Follower(informers, self.profiles, self.queue, clock.monotonic)
+        self._watchdog = Watchdog(clock.monotonic, CYCLE_LIMIT)
         self._extenders = Extenders(config.extenders)
         self._clock = clock
         self._chance = random.Random()
@@ -80,11 +84,12 @@ class Scheduler:
         await self.follower.start()
         self._synced = True
         try:
-            async with asyncio.TaskGroup() as group:
-                for name, recorder in self._recorders.items():
-                    group.create_task(recorder.run(), name=f"events of {name}")
-                group.create_task(self._flush(), name="scheduler flush")
-                await self._loop(group)
+            with self._watchdog.running():
+                async with asyncio.TaskGroup() as group:
+                    for name, recorder in self._recorders.items():
+                        group.create_task(recorder.run(), name=f"events of {name}")
+                    group.create_task(self._flush(), name="scheduler flush")
+                    await self._loop(group)
         finally:
             await self._extenders.close()
 
@@ -127,12 +132,12 @@ class Scheduler:
     def _try(self, waiting: Waiting, group: asyncio.TaskGroup) -> None:
         cycle, plugins, timed = self._cycle(waiting)
         try:
-            with self.follower.nominations.as_seen_by(cycle.info):
+            with self.follower.nominations.as_seen_by(cycle.info), self._watchdog.cycle():
                 outcome = schedule(cycle, plugins, self._chance, self.follower.nominations)
             self._decided(waiting, timed)
             self._settle(waiting, cycle, outcome, group)
-        except Exception as error:
-            # a plug-in that raises must not take every other pod's placement with it
+        except (Exception, Interrupt) as error:
+            # a plug-in that raises or hangs must not take every other pod's placement with it
             log.exception("scheduling %s/%s failed", cycle.info.namespace, cycle.info.name)
             self._failed(waiting, error, group)
 
@@ -179,7 +184,7 @@ class Scheduler:
         self.queue.remove(info.uid)
         group.create_task(self._bind(waiting, cycle, outcome.node), name="bind")
 
-    def _failed(self, waiting: Waiting, error: Exception, group: asyncio.TaskGroup) -> None:
+    def _failed(self, waiting: Waiting, error: BaseException, group: asyncio.TaskGroup) -> None:
         """An attempt that went wrong: it is made again after a back-off."""
         info = waiting.info
         self.queue.failed(waiting, (), self._clock.monotonic(), error=True)
