@@ -1,8 +1,8 @@
 """The loop that all reconcilers share: changes become keys, keys are observed and decided, plans are carried out.
 
 What always holds: one key is worked on by one worker at a time; no decision is taken before the informers hold what the last one
-wrote; failures back off; a key whose decisions take long, as that of a workload of thousands of pods does, is decided on at most a fifth of
-the time, for however many changes came meanwhile.
+wrote; failures back off; keys whose decisions take long, as those of workloads of thousands of pods do, are together decided on at most
+a fifth of the time, for however many changes came meanwhile.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 QUICK = 0.005
 """Seconds of thought up to which a key is decided on whenever something changes."""
 REST = 4.0
-"""How many times as long as the last thought took the next one has to wait."""
+"""How many times as long as a long thought took the next long one has to wait."""
 LOOK_AGAIN = 0.5
 """Seconds after which a key that waits for its own writes looks again; usually the write's arrival wakes it earlier."""
 
@@ -42,8 +42,10 @@ class Loop:
         self._queue: WorkQueue[Key] = WorkQueue(context.clock, counts=context.counts(name))
         self._memories: dict[Key, Any] = {}
         self._recall = reconciler.new_recall() if reconciler.new_recall else reconciler.recall
-        self._resting: dict[Key, float] = {}
-        """Until when keys that took long rest, by the monotonic clock."""
+        self._slow: set[Key] = set()
+        """The keys whose last thought was a long one."""
+        self._rest_until = 0.0
+        """Until when they rest, by the monotonic clock."""
         self._expectations = Expectations(context.cache)
         self._recorder = EventRecorder(context.client, reconciler.component, context.clock)
         self._executor = Executor(context.client, context.clock, self._recorder, self._expectations)
@@ -102,11 +104,9 @@ class Loop:
         if not self._expectations.met(key, begun):
             self._queue.add_after(key, LOOK_AGAIN)
             return
-        if key in self._resting:
-            if self._resting[key] > begun:
-                self._queue.add_after(key, self._resting[key] - begun)
-                return
-            del self._resting[key]
+        if key in self._slow and self._rest_until > begun:
+            self._queue.add_after(key, self._rest_until - begun)
+            return
         base = Base(reconciler.resource, cache.at(reconciler.resource, key))
         observed = reconciler.observe(key, cache)
         if observed is not None and reconciler.gather is not None:
@@ -114,6 +114,7 @@ class Loop:
         if observed is None:
             self._queue.forget(key)
             self._memories.pop(key, None)
+            self._slow.discard(key)
             return
         now = self._context.clock.now()
         if self._recall is not None:
@@ -132,7 +133,10 @@ class Loop:
     def _rest(self, key: Key, begun: float) -> None:
         now = self._context.clock.monotonic()
         if now - begun > QUICK and self._reconciler.gather is None:
-            self._resting[key] = now + REST * (now - begun)
+            self._slow.add(key)
+            self._rest_until = now + REST * (now - begun)
+        else:
+            self._slow.discard(key)
 
     def _count(self, observed: Any, plan: Plan | None) -> None:
         if self._reconciler.count is not None:

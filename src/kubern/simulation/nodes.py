@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 CONFIG_MAPS = GVR("", "v1", "configmaps")
 NODES = GVR("", "v1", "nodes")
 PODS = GVR("", "v1", "pods")
-WORKERS = 16
+WORKERS = 64
 _BY_NODE = "node"
 
 

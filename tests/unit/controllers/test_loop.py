@@ -162,3 +162,25 @@ async def test_a_key_that_takes_long_rests_four_times_as_long(thought: float, re
     await clock.advance(rest)
     await loop.reconcile(("ns", "web"))
     assert len(decided) == (2 if rest else 4)
+
+
+async def test_keys_that_take_long_share_their_time() -> None:
+    clock, world, decided = Thinking(), World(), []
+    for name in ("a", "b", "quick"):
+        world.put(PODS, pod(name))
+
+    def decide(observed: Any, now: Any) -> Plan:
+        decided.append(observed["metadata"]["name"])
+        clock.think(0.001 if decided[-1] == "quick" else 0.1)
+        return Plan(())
+
+    reconciler = Reconciler(PODS, (), lambda key, cache: cache.at(PODS, key), decide, "test")
+    client = ApiClient(Scripted())
+    loop = Loop("test", reconciler, Context(client, clock, Informers(client, clock), world.cache, [], Counters()))
+    for name in ("a", "b", "a", "b", "quick", "quick"):
+        await loop.reconcile(("ns", name))
+    assert decided == ["a", "b", "quick", "quick"]
+    await clock.advance(0.5)
+    for name in ("a", "b"):
+        await loop.reconcile(("ns", name))
+    assert decided[4:] == ["a"]
