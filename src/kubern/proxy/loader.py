@@ -68,11 +68,15 @@ async def _standing(table: str) -> Standing | None:
 async def _nft(text: str, *arguments: str) -> bytes:
     """Run nft, on the rules in `text` unless arguments say otherwise, and return its output. Raises `LoadError`."""
     process = await asyncio.create_subprocess_exec(
-        "nft", *(arguments or ("-f", "-")), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        "nft", *(arguments or ("-f", "-")), stdin=subprocess.PIPE if text else subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
     try:
         async with asyncio.timeout(30):
-            answer, errors = await process.communicate(text.encode())
+            answer, errors = await process.communicate(text.encode() if text else None)
+    except RuntimeError as error:  # uvloop's word for a pipe whose other end went before the first byte was written
+        await process.wait()
+        raise LoadError("nft ended before it was told the rules") from error
     except TimeoutError as error:
         process.kill()
         await process.wait()
