@@ -328,6 +328,66 @@ async def test_claim_is_bound_and_its_volume_released(cluster: Cluster) -> None:
     await cluster.until(lambda: phase(r.VOLUMES, taken, "") == "Released")
 
 
+def with_volume(name: str, volume: Obj) -> Obj:
+    """Return a pod with one volume, `v`."""
+    containers = [{"name": "c", "image": "i"}]
+    return {"metadata": {"name": name}, "spec": {"containers": containers, "volumes": [{"name": "v", **volume}]}}
+
+
+async def test_a_claim_that_a_pod_brings_along_is_made_once_its_name_is_free(cluster: Cluster) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}}
+    await cluster.client.create(r.CLAIMS, {"metadata": {"name": "p-v"}, "spec": spec}, NS)
+    await cluster.until(lambda: cluster.get(r.CLAIMS, "p-v"))
+    wanted = with_volume(
+        "p", {"ephemeral": {"volumeClaimTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": spec}}}
+    )
+    pod = await cluster.client.create(r.PODS, wanted, NS)
+    events = GVR("", "v1", "events")
+    told = await cluster.until(
+        lambda: [
+            each for each in cluster.list(events)
+            if each["reason"] == "FailedBinding" and each["involvedObject"].get("uid") == pod["metadata"]["uid"]
+        ]
+    )  # fmt: skip
+    said = "ephemeral volume v: PVC default/p-v was not created for pod default/p (pod is not owner)"
+    assert told[0]["message"] == said
+    await cluster.client.delete(r.CLAIMS, "p-v", NS)
+
+    def made() -> Obj | None:
+        found = cluster.get(r.CLAIMS, "p-v")
+        return found if found and found["metadata"].get("ownerReferences") else None
+
+    claim = await cluster.until(made)
+    (owner,) = claim["metadata"]["ownerReferences"]
+    assert (owner["uid"], owner["controller"]) == (pod["metadata"]["uid"], True)
+    assert claim["metadata"]["labels"] == {"a": "b"}
+    await cluster.client.delete(r.PODS, "p", NS)
+    await cluster.until(lambda: cluster.get(r.CLAIMS, "p-v") is None)
+
+
+async def test_a_drivers_volume_is_attached_for_its_pod_and_detached_after_it(cluster: Cluster) -> None:
+    modes = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+    source = {"csi": {"driver": "disk.example.com", "volumeHandle": "h1"}}
+    volume = {"metadata": {"name": "disk"}, "spec": {**modes, **source, "capacity": {"storage": "1Gi"}}}
+    await cluster.client.create(r.VOLUMES, volume)
+    spec = {**modes, "volumeName": "disk", "resources": {"requests": {"storage": "1Gi"}}}
+    await cluster.client.create(r.CLAIMS, {"metadata": {"name": "c"}, "spec": spec}, NS)
+    await cluster.client.create(r.PODS, with_volume("p", {"persistentVolumeClaim": {"claimName": "c"}}), NS)
+    (attachment,) = await cluster.until(lambda: cluster.list(r.ATTACHMENTS, ""))
+    name, node = attachment["metadata"]["name"], attachment["spec"]["nodeName"]
+    assert attachment["spec"]["source"] == {"persistentVolumeName": "disk"}
+    done = {"status": {"attached": True}}
+    await cluster.client.patch(r.ATTACHMENTS, name, done, subresource="status")
+
+    def told() -> list[str]:
+        status = (cluster.get(r.NODES, node, "") or {}).get("status") or {}
+        return [each["name"] for each in status.get("volumesAttached") or ()]
+
+    await cluster.until(lambda: told() == ["kubernetes.io/csi/disk.example.com^h1"])
+    await cluster.client.delete(r.PODS, "p", NS)
+    await cluster.until(lambda: not cluster.list(r.ATTACHMENTS, "") and told() == [])
+
+
 COUNTS: dict[str, tuple[GVR, Obj]] = {
     "deployment": (r.DEPLOYMENTS, {"spec": {"replicas": 2}}),
     "replica set": (r.REPLICA_SETS, {"spec": {"replicas": 2}}),

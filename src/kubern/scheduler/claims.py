@@ -59,7 +59,7 @@ def pod_claims(pod: Obj, listers: Listers) -> PodClaims:
     namespace = pod["metadata"].get("namespace") or ""
     for wanted in claim_names(pod):
         claim = listers.get(CLAIMS, namespace, wanted.name)
-        problem = _problem(wanted, claim)
+        problem = _problem(wanted, claim, f"{namespace}/{pod['metadata']['name']}")
         if problem or claim is None:
             return PodClaims(problem=problem)
         if is_bound(claim):
@@ -73,7 +73,7 @@ def pod_claims(pod: Obj, listers: Listers) -> PodClaims:
     return PodClaims(tuple(bound), tuple(delayed))
 
 
-def _problem(wanted: ClaimName, claim: Obj | None) -> str:
+def _problem(wanted: ClaimName, claim: Obj | None, pod: str) -> str:
     if claim is None:
         if wanted.owner:
             return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{wanted.name}"'
@@ -86,7 +86,7 @@ def _problem(wanted: ClaimName, claim: Obj | None) -> str:
         return f'persistentvolumeclaim "{wanted.name}" is being deleted'
     owners = meta.get("ownerReferences") or ()
     if wanted.owner and not any(each["uid"] == wanted.owner and each.get("controller") for each in owners):
-        return f"PVC {meta['namespace']}/{wanted.name} was not created for pod (pod is not owner)"
+        return f"PVC {meta['namespace']}/{wanted.name} was not created for pod {pod} (pod is not owner)"
     return ""
 
 

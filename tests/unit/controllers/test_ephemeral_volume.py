@@ -49,11 +49,17 @@ def test_a_pod_gets_the_claim_that_it_brings_along_once():
 def test_a_claim_of_that_name_that_is_anothers_is_left_alone():
     world = World()
     pod = world.put(PODS, POD)
-    world.put(CLAIMS, {"metadata": {"name": "p-scratch", "namespace": "ns"}, "spec": TEMPLATE["spec"]})
+    claim = world.put(CLAIMS, {"metadata": {"name": "p-scratch", "namespace": "ns"}, "spec": TEMPLATE["spec"]})
     (event,) = look(world, pod)
     assert isinstance(event, Event)
     said = "ephemeral volume scratch: PVC ns/p-scratch was not created for pod ns/p (pod is not owner)"
     assert (event.type, event.reason, event.message) == ("Warning", "FailedBinding", said)
+    # once it is out of the way, the pod is looked at again
+    assert list(WATCHES[1].keys(claim, claim, world.cache)) == []
+    world.remove(CLAIMS, claim)
+    assert list(WATCHES[1].keys(claim, None, world.cache)) == [("ns", "p")]
+    (create,) = look(world, pod)
+    assert isinstance(create, Create)
 
 
 def test_a_pod_that_goes_gets_none():

@@ -128,6 +128,26 @@ def test_what_is_said(held, message):
     assert not outcome.helpable.any()
 
 
+OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "p", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("owners", "message"),
+    [
+        pytest.param(None, 'waiting for ephemeral volume controller to create the persistentvolumeclaim "p-own"', id="to be made"),
+        pytest.param([], "PVC default/p-own was not created for pod default/p (pod is not owner)", id="a user's"),
+        pytest.param([OWNER | {"uid": "q"}], "PVC default/p-own was not created for pod default/p (pod is not owner)", id="another pod's"),
+        pytest.param([OWNER], "", id="its own"),
+    ],
+)  # fmt: skip
+def test_a_claim_that_the_pod_brings_along_must_be_its_own(owners, message):
+    claims = [] if owners is None else [claim("p-own", volume="pv", ownerReferences=owners)]
+    asking = pod(volumes=[{"name": "own", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}])
+    outcome = tried(asking, listers(claims, [volume(phase="Bound")]))[1]
+    assert isinstance(outcome, Unplaced if message else Placed)
+    assert getattr(outcome, "message", "") == (f"0/2 nodes are available: {message}." if message else "")
+
+
 def test_two_claims_do_not_get_one_volume():
     two = [claim("data"), claim("more", size="2Gi")]
     assert isinstance(tried(using("data", "more"), listers(two, [volume(size="2Gi")]))[1], Unplaced)

@@ -114,7 +114,14 @@ def _wanted(node: str, cache: Cache) -> dict[str, Wanted]:
             if volume is not None and _needs_attaching(volume, cache):
                 volumes[volume["metadata"]["name"]] = volume
                 pods.setdefault(volume["metadata"]["name"], []).append(pod)
-    return {name: Wanted(volume, pods[name]) for name, volume in volumes.items()}
+    return {name: Wanted(volume, pods[name], _others(volume, node, cache)) for name, volume in volumes.items()}
+
+
+def _others(volume: Obj, node: str, cache: Cache) -> list[Obj]:
+    """Return the pods of other nodes that use a volume."""
+    ref = volume["spec"].get("claimRef") or {}
+    users = cache.indexed(PODS, "claim", _indexed, f"{ref.get('namespace')}/{ref.get('name')}")
+    return [pod for pod in users if pod["spec"].get("nodeName") not in (None, "", node) and not is_finished(pod)]
 
 
 def _needs_attaching(volume: Obj, cache: Cache) -> bool:

@@ -31,9 +31,15 @@ def _pod(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
 
 
 def _claim(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
-    """A claim that is gone is made anew, for a pod that is still there."""
-    owner = controller_of(before) if before is not None and after is None else None
-    return [(before["metadata"]["namespace"], owner["name"])] if before and owner and owner["kind"] == "Pod" else ()
+    """A claim that is gone, the pod's or one that was in its way, is made anew for a pod that is still there."""
+    if before is None or after is not None:
+        return ()
+    namespace, name = key_of(before)
+    return [key_of(pod) for pod in cache.indexed(PODS, "ephemeral claim", _indexed, f"{namespace}/{name}")]
+
+
+def _indexed(pod: Obj) -> Iterable[str]:
+    return [f"{pod['metadata']['namespace']}/{_name(pod, volume)}" for volume in _volumes(pod)]
 
 
 WATCHES = (Watch(PODS, _pod), Watch(CLAIMS, _claim))

@@ -43,8 +43,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     ours = annotations_of(volume).get(PROVISIONED_BY) == PROVISIONER
     if ours or requested(claim) <= size_of({"spec": claim.get("status") or {}}):
         return Plan()
-    text = "waiting for an external controller to process this PVC"
-    message = f"Ignoring the PVC: didn't find a plugin capable of expanding the volume; {text}."
+    message = "waiting for an external controller to expand this PVC"
     return Plan((Event(claim, "Normal", "ExternalExpanding", message),))
 
 

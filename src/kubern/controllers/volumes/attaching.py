@@ -24,10 +24,11 @@ _ONE_NODE = frozenset(("ReadWriteOnce", "ReadWriteOncePod"))
 
 
 class Wanted(NamedTuple):
-    """A CSI volume, and the pods of the node that use it."""
+    """A CSI volume, the pods of the node that use it, and those of other nodes."""
 
     volume: Obj
     pods: Sequence[Obj]
+    others: Sequence[Obj] = ()
 
 
 class Seen(NamedTuple):
@@ -80,8 +81,8 @@ def _attach(seen: Seen, name: str, wanted: Wanted) -> Iterator[Action]:
     if held is None:
         others = seen.elsewhere.get(name) or ()
         if others and set(wanted.volume["spec"].get("accessModes") or ()) <= _ONE_NODE:
-            text = "Volume is already exclusively attached to one node and can't be attached to another"
-            yield from _tell(wanted, "Warning", "FailedAttachVolume", f'Multi-Attach error for volume "{name}" {text}')
+            text = f'Multi-Attach error for volume "{name}" {_holder(wanted, others)}'
+            yield from _tell(wanted, "Warning", "FailedAttachVolume", text)
         elif seen.node is not None:
             yield Create(ATTACHMENTS, _attachment(wanted.volume, seen.name), exists_ok=True)
     elif (held.get("status") or {}).get("attachError") and not _is_attached(held):
@@ -91,6 +92,15 @@ def _attach(seen: Seen, name: str, wanted: Wanted) -> Iterator[Action]:
     elif _is_attached(held) and seen.unique[name] not in _told_attached(seen.node):
         done = f'AttachVolume.Attach succeeded for volume "{name}" '
         yield from _tell(wanted, "Normal", "SuccessfulAttachVolume", done)
+
+
+def _holder(wanted: Wanted, attachments: Sequence[Obj]) -> str:
+    """Return who keeps a volume elsewhere: pods, or a node that has not let go yet. Users of one claim are of one namespace."""
+    nodes = {each["spec"]["nodeName"] for each in attachments}
+    pods = sorted(pod["metadata"]["name"] for pod in wanted.others if pod["spec"]["nodeName"] in nodes)
+    if pods:
+        return f"Volume is already used by pod(s) {', '.join(pods)}"
+    return "Volume is already exclusively attached to one node and can't be attached to another"
 
 
 def _tell(wanted: Wanted, kind: str, reason: str, message: str) -> Iterator[Event]:
