@@ -7,14 +7,15 @@ always holds: the entries never change; an index only narrows down, whoever asks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from kubern.apiserver.encoding import Entry
-from kubern.http.pieces import Joined
+from kubern.http.pieces import Joined, blocks_of
 
 _MOST = 8
 """Indexes kept at a time: each costs a pointer an object."""
+_KEPT = 32 * 1024 * 1024
+"""Bytes of a list that are kept joined until the next change."""
 
 
 class Index(NamedTuple):
@@ -40,12 +41,13 @@ class Wanted(NamedTuple):
 class Ordered(list[Entry]):
     """The entries; not to be changed."""
 
-    __slots__ = ("_groups", "_parts")
+    __slots__ = ("_blocks", "_groups", "_items")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         super().__init__(entries)
         self._groups: dict[Index, dict[str | None, list[Entry]] | None] = {}
-        self._parts: tuple[list[bytes], list[int]] | None = None
+        self._items: list[bytes] | None = None
+        self._blocks: list[bytes] | None = None
 
     def narrowed(self, wanted: Wanted) -> Sequence[Entry]:
         """Return entries in order, among them all that satisfy `wanted`.
@@ -68,8 +70,15 @@ class Ordered(list[Entry]):
         return groups.get(wanted.value, ())
 
     def joined(self, head: bytes, tail: bytes) -> Joined:
-        """Return the list's body: all items between `head` and `tail`."""
-        if self._parts is None:
-            items = [entry.item for entry in self]
-            self._parts = items, list(accumulate(map(len, items)))
-        return Joined(head, self._parts[0], tail, self._parts[1])
+        """Return the list's body: all items between `head` and `tail`.
+
+        Who asks twice between two changes is not alone, as after a restart of the server: the second finds the blocks that it
+        is made of put together for all that follow, unless they are more than `_KEPT`.
+        """
+        if self._items is None:
+            self._items = [entry.item for entry in self]
+            return Joined(head, self._items, tail)
+        if self._blocks is None and sum(map(len, self._items)) <= _KEPT:
+            self._blocks = list(blocks_of(self._items))
+            self._items = []
+        return Joined(head, self._items, tail, self._blocks)

@@ -15,33 +15,39 @@ enough that a peer which takes nothing is noticed before much waits for it."""
 
 
 class Joined:
-    """The body `head`, the `items` with a comma between any two, `tail`.
+    """The body `head`, the `items` with a comma between any two, `tail`; or the same with the items in `blocks` that were joined
+    before."""
 
-    `ends` are the sums of the items' lengths, for who has them already: to find them costs one look at each item.
-    """
+    __slots__ = ("_blocks", "_head", "_items", "_length", "_tail")
 
-    __slots__ = ("_ends", "_head", "_items", "_tail")
-
-    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes, ends: list[int] | None = None) -> None:
-        self._head, self._items, self._tail = head, items, tail
-        self._ends = list(accumulate(map(len, items))) if ends is None else ends
+    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes, blocks: Sequence[bytes] | None = None) -> None:
+        self._head, self._items, self._tail, self._blocks = head, items, tail, blocks
+        inner = sum(map(len, items)) + max(0, len(items) - 1) if blocks is None else sum(map(len, blocks))
+        self._length = len(head) + inner + len(tail)
 
     def __len__(self) -> int:
-        between = max(0, len(self._items) - 1)
-        return len(self._head) + len(self._tail) + between + (self._ends[-1] if self._ends else 0)
+        return self._length
 
     def __bytes__(self) -> bytes:
         return b"".join(self.slices())
 
     def slices(self) -> Iterator[bytes]:
         """Yield the body in parts of about `SLICE` bytes; an item is never divided."""
-        items, ends = self._items, self._ends
-        start, before, glue = 0, 0, self._head
-        while start < len(items):
-            end = max(bisect_right(ends, before + SLICE, start), start + 1)
-            yield glue + b",".join(items[start:end]) if start == 0 else b",".join((b"", *items[start:end]))
-            start, before, glue = end, ends[end - 1], b""
+        glue = self._head
+        for block in blocks_of(self._items) if self._blocks is None else self._blocks:
+            yield glue + block if glue else block
+            glue = b""
         yield glue + self._tail
+
+
+def blocks_of(items: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the items with a comma between any two, in blocks of about `SLICE` bytes."""
+    ends = list(accumulate(map(len, items)))
+    start, before = 0, 0
+    while start < len(items):
+        end = max(bisect_right(ends, before + SLICE, start), start + 1)
+        yield b",".join(items[start:end]) if start == 0 else b",".join((b"", *items[start:end]))
+        start, before = end, ends[end - 1]
 
 
 Body = bytes | Joined

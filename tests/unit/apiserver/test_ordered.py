@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubern.apiserver import ordered
 from kubern.apiserver.cache import ResourceCache
 from kubern.apiserver.encoding import Entry, Layout
 from kubern.apiserver.ordered import Index, Ordered, Wanted
@@ -65,5 +66,20 @@ def test_a_change_throws_everything_away():
 
 def test_the_body_is_the_items_joined():
     entries = Ordered([entry(n, {}, "") for n in range(3)])
-    for _ in range(2):
-        assert bytes(entries.joined(b"[", b"]")) == b"[" + b",".join(each.item for each in entries) + b"]"
+    whole = b"[" + b",".join(each.item for each in entries) + b"]"
+    for _ in range(3):
+        body = entries.joined(b"[", b"]")
+        assert (bytes(body), len(body)) == (whole, len(whole))
+
+
+@pytest.mark.parametrize(("kept", "same"), [(1 << 20, True), (1000, False)])
+def test_blocks_are_put_together_once_unless_the_list_is_too_large(
+    monkeypatch: pytest.MonkeyPatch, kept: int, same: bool
+) -> None:
+    monkeypatch.setattr(ordered, "_KEPT", kept)
+    entries = Ordered([entry(n, {"long": "x" * 50_000}, "") for n in range(9)])
+    whole = b"[" + b",".join(each.item for each in entries) + b"]"
+    bodies = [list(entries.joined(b"[", b"]").slices()) for _ in range(3)]
+    assert [b"".join(parts) for parts in bodies] == [whole] * 3
+    assert len(bodies[0]) == len(bodies[1]) > 3
+    assert (bodies[1][1] is bodies[2][1]) == same
