@@ -173,13 +173,13 @@ def _given(entries: Any, stored: Any) -> tuple[Managers, bool]:
     if entries in ([], [{}]):
         return {}, True
     try:
-        managers = held_by.decode(entries)
+        managers = held_by.decode(entries) if entries else {}
     except ValueError:
         managers = {}
     if managers:
         return managers, False
     try:
-        return held_by.decode(stored), False
+        return held_by.decode(stored, checked=True), False
     except ValueError:
         return {}, False
 

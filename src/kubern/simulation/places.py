@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+import socket
 from typing import NamedTuple
 
 POD_RANGE = ipaddress.IPv4Network("10.128.0.0/10")
@@ -23,6 +25,16 @@ def place(number: int) -> Place:
     first = number * _PODS
     cidr = f"{POD_RANGE[first]}/24" if first < POD_RANGE.num_addresses else ""
     return Place(str(NODE_RANGE[(number + 1) % NODE_RANGE.num_addresses]), cidr)
+
+
+@functools.lru_cache(maxsize=8192)
+def _room(cidr: str) -> tuple[int, int]:
+    """Return the first number of a range, and how many of its addresses pods may have."""
+    network = ipaddress.IPv4Network(cidr)
+    return int(network.network_address), network.num_addresses - 2
+
+
+_ALL = _room(str(POD_RANGE))
 
 
 class PodAddresses:
@@ -49,12 +61,11 @@ class PodAddresses:
         return self._held[uid]
 
     def _unused(self, cidr: str) -> str:
-        for network in (ipaddress.IPv4Network(cidr) if cidr else POD_RANGE, POD_RANGE):
-            first, room = int(network.network_address), network.num_addresses - 2
+        for first, room in (_room(cidr) if cidr else _ALL, _ALL):
             for _ in range(room):
                 # a freed address rests until all others have been given
                 self._next[first] = self._next.get(first, 0) % room + 1
-                address = str(ipaddress.IPv4Address(first + self._next[first]))
+                address = socket.inet_ntoa((first + self._next[first]).to_bytes(4, "big"))
                 if address not in self._used:
                     return address
         raise ValueError(f"no address is left in {POD_RANGE}")

@@ -63,15 +63,18 @@ def manager(name: str, operation: str, api_version: str, subresource: str = "") 
     return Manager(name, operation, "" if operation == APPLY else api_version, subresource)
 
 
-def decode(entries: Any) -> dict[Manager, Held]:
-    """Return the managers of `managedFields`. Raises `ValueError` for entries that are not understood."""
+def decode(entries: Any, checked: bool = False) -> dict[Manager, Held]:
+    """Return the managers of `managedFields`. Raises `ValueError` for entries that are not understood.
+
+    What was `checked` before it was stored has sets of fields for certain: they are not looked through again.
+    """
     found: dict[Manager, Held] = {}
     for entry in entries or ():
         fields = entry.get("fieldsV1") or {}
         if (
             entry.get("fieldsType") != "FieldsV1"
             or entry.get("operation") not in (APPLY, UPDATE)
-            or not well_formed(fields)
+            or not (checked or well_formed(fields))
         ):
             raise ValueError("managedFields cannot be understood")
         version = entry.get("apiVersion", "")
