@@ -44,6 +44,9 @@ def check_metadata(
     return causes + check_accessories(metadata, path)
 
 
+ACCESSORIES = ("labels", "annotations", "ownerReferences", "finalizers")
+
+
 def check_accessories(metadata: Obj, path: str = "metadata") -> list[Cause]:
     """Return what is wrong with everything but the name: what an update may have changed."""
     causes = check_labels(metadata.get("labels"), f"{path}.labels")

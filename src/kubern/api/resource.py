@@ -149,6 +149,8 @@ class Resource:
     columns: tuple[Column, ...] = ()
     """The columns after the first version's NAME and before AGE are all given here, NAME and AGE included; empty: NAME, AGE."""
     default: Callable[[Obj], None] = nothing
+    defaults_spec_alone: bool = False
+    """Whether `default` looks at nothing but the spec: a patch that leaves the spec alone needs no defaults."""
     prepare_create: Callable[[Obj], None] = nothing
     prepare_update: Callable[[Obj, Obj], None] = nothing_update
     prepare_status_update: Callable[[Obj, Obj], None] = nothing_update

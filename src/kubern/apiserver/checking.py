@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubern.api import field
-from kubern.api.metadata import check_accessories, check_metadata
+from kubern.api.metadata import ACCESSORIES, check_accessories, check_metadata
 from kubern.api.resource import Resource, no_errors
 from kubern.api.schema import Schemas
 from kubern.base.errors import BadRequest, Cause, Invalid
@@ -37,6 +37,9 @@ def new_causes(obj: Obj, resource: Resource, schemas: Schemas) -> list[Cause]:
     return [*causes, *resource.validate(obj), *resource.validate_create(obj)]
 
 
-def update_causes(new: Obj) -> list[Cause]:
-    """Return what is wrong with the metadata that an update may change."""
-    return check_accessories(new["metadata"])
+def update_causes(new: Obj, old: Obj) -> list[Cause]:
+    """Return what is wrong with the metadata that an update may change; what is stored already was looked at then."""
+    after, before = new["metadata"], old["metadata"]
+    if all(after.get(key) == before.get(key) for key in ACCESSORIES):
+        return []
+    return check_accessories(after)

@@ -28,6 +28,24 @@ def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[st
     return obj
 
 
+def settle_patched(
+    core: Core, call: Call, new: Obj, options: WriteOptions, warnings: list[str], spec_is_stored: bool
+) -> None:
+    """Do what `settle` does to a patched object, but for a spec that is as it is stored: that has been through it already."""
+    resource = call.resource
+    if not spec_is_stored or resource.structural:
+        settle(core, call, new, options, warnings)
+        return
+    rest = {key: value for key, value in new.items() if key != "spec"}
+    _decode(core, call, rest, options, warnings)
+    for key in [key for key in new if key != "spec" and key not in rest]:
+        del new[key]
+    new.update(rest)
+    new.setdefault("metadata", {})
+    if not resource.defaults_spec_alone:
+        resource.default(new)
+
+
 def settle(
     core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str], duplicates: list[str] | None = None
 ) -> None:
@@ -35,6 +53,21 @@ def settle(
 
     Defaults are the stored form's: an object of another version gets them when it is converted.
     """
+    resource = call.resource
+    _decode(core, call, obj, options, warnings, duplicates)
+    obj.setdefault("metadata", {})  # conversions and defaults rely on it; a missing name is refused later
+    if resource.stored:
+        stored = core.storage(resource).resource
+        to_stored(obj, resource, stored)
+        if resource.conversion and not stored.structural:
+            # a conversion moves what users write as text, in annotations, into fields
+            schema.settle(core.schemas[stored.schema], obj, stored.kind, stored.version, "Ignore")
+    resource.default(obj)
+
+
+def _decode(
+    core: Core, call: Call, obj: Obj, options: WriteOptions, warnings: list[str], duplicates: list[str] | None = None
+) -> None:
     resource = call.resource
     metadata = obj.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields") == []:
@@ -48,14 +81,6 @@ def settle(
         duplicates,
     )
     warnings += [text for text in found if text not in warnings]
-    obj.setdefault("metadata", {})  # conversions and defaults rely on it; a missing name is refused later
-    if resource.stored:
-        stored = core.storage(resource).resource
-        to_stored(obj, resource, stored)
-        if resource.conversion and not stored.structural:
-            # a conversion moves what users write as text, in annotations, into fields
-            schema.settle(core.schemas[stored.schema], obj, stored.kind, stored.version, "Ignore")
-    resource.default(obj)
 
 
 def read_kind(core: Core, call: Call, definition: str, validation: str = "Warn") -> Obj:

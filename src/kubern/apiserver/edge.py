@@ -8,7 +8,6 @@ without a task; seats that were taken are given back.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable
@@ -17,6 +16,7 @@ from kubern.apiserver.answers import JSON, Media, error_response
 from kubern.apiserver.audit.record import identified
 from kubern.apiserver.connections import told
 from kubern.apiserver.core import Core
+from kubern.apiserver.deadlines import Deadlines, Expired
 from kubern.apiserver.elsewhere import CURRENT as ELSEWHERE
 from kubern.apiserver.elsewhere import Elsewhere
 from kubern.apiserver.flow.control import FlowControl, Place
@@ -48,6 +48,7 @@ class Edge:
         self._flow, self._inflight, self._timeout = limits
         self._meters = meters
         self._counts = core.counts
+        self._deadlines = Deadlines()
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer a request; never raises."""
@@ -92,11 +93,10 @@ class Edge:
         if is_long_running(info):
             return await self._mapped(request, answer)
         try:
-            async with asyncio.timeout(self._allowed(info)) as limit:
-                return await self._mapped(request, answer)
+            return await self._deadlines.within(self._allowed(info), self._mapped(request, answer))
         except TimeoutError as error:
-            if not limit.expired():
-                return self._broken(request, error)
+            return self._broken(request, error)
+        except Expired:
             return self._refuse(request, Timeout("Timeout: request did not complete within the allotted timeout"))
 
     async def _mapped(self, request: Request, answer: Awaitable[Answer]) -> Answer:

@@ -149,7 +149,7 @@ async def replace(
         strategy.prepare(new, old)
         if resource.generation and strategy.subresource != "status":
             bump_generation(new, old)
-        causes = [*update_causes(new), *finalizer_causes(new, old), *strategy.validate(new, old)]
+        causes = [*update_causes(new, old), *finalizer_causes(new, old), *strategy.validate(new, old)]
         if causes:
             raise invalid(resource, name, causes)
         await core.admission.validate(attributes._replace(obj=view.show(new)) if view else attributes)
@@ -165,13 +165,13 @@ async def _replace(core: Core, resource: Resource, namespace: str, name: str, ch
     """Update, keep the address allocations in step, and finish a deletion that only waited for finalizers."""
     storage = core.storage(resource)
     undo: list[Undo] = []
-    before: list[Obj] = []
+    written: list[tuple[Obj, Obj]] = []
 
     async def reserving(old: Obj) -> Obj:
         while undo:
             await undo.pop()()
         new = await change(old)
-        before[:] = [old]
+        written[:] = [(old, new)]
         undo.append(await core.reservations.on_update(resource, new, old))
         return new
 
@@ -181,8 +181,8 @@ async def _replace(core: Core, resource: Resource, namespace: str, name: str, ch
         while undo:
             await undo.pop()()
         raise
-    new = entry.obj()
-    await core.reservations.after_update(resource, new, before[0])
+    old, new = written[0]
+    await core.reservations.after_update(resource, new, old)
     if finished(new):
         deleted = await storage.delete(entry)
         if deleted is not None:

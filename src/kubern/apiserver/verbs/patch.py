@@ -12,7 +12,7 @@ from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
 from kubern.apiserver.conversion import same, to_served
 from kubern.apiserver.core import Core
-from kubern.apiserver.decoding import settle
+from kubern.apiserver.decoding import settle_patched
 from kubern.apiserver.metadata import check_path
 from kubern.apiserver.options import write_options
 from kubern.apiserver.patching import APPLIES, parse_patch
@@ -44,12 +44,15 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
 
     async def transform(old: Obj) -> Obj:
         source = old if served is same else served(orjson.loads(orjson.dumps(old)))
-        new: Obj = orjson.loads(orjson.dumps(patch(source)))
+        patched = patch(source)
+        # a patch shares with its source what it does not touch
+        spec_is_stored = served is same and "spec" in source and patched.get("spec") is source["spec"]
+        new: Obj = orjson.loads(orjson.dumps(patched))
         if not isinstance(new.get("metadata"), dict):
             raise BadRequest("metadata: must be an object")
         check_kind(new, call.resource)
         try:
-            settle(core, call, new, options, warnings)
+            settle_patched(core, call, new, options, warnings, spec_is_stored)
         except NotDecodable as error:
             shown = orjson.dumps(new).decode()
             raise field.invalid_error("", "", "", [field.invalid("patch", shown, error.detail)]) from error

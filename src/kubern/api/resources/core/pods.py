@@ -86,6 +86,7 @@ RESOURCE = Resource(
     generation=True,
     columns=COLUMNS,
     default=default_pod,
+    defaults_spec_alone=True,
     prepare_create=prepare_pod,
     prepare_status_update=_keep_status,
     validate=_validate,
