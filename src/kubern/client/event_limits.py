@@ -1,8 +1,9 @@
 """How many Events a component may send: similar ones are combined, and an object that is spoken of all the time falls silent.
 
-Called by the event recorder. What always holds: memory is bounded, whatever is recorded. The figures are client-go's defaults: ten
-different messages of one kind about one object within ten minutes, then one combined Event whose count grows; 25 Events an object
-at once, then one every five minutes. So a ReplicaSet of 5,000 costs 25 writes of Events and not 5,000.
+Called by the event recorder, once for every Event and before it waits to be sent. What always holds: memory is bounded, whatever is
+recorded. The figures and what counts as one object are client-go's: ten different messages of one kind about one object within ten
+minutes, then one combined Event whose count grows; 25 Events an object at once, then one every five minutes. So a ReplicaSet of 5,000
+costs 25 writes of Events and not 5,000.
 """
 
 from __future__ import annotations
@@ -10,14 +11,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, TypeVar
 
-from kubern.base.json import Obj
-
 MAX_SIMILAR, SIMILAR_WITHIN = 10, 600.0
 BURST, REFILL = 25.0, 1 / 300
 MAX_REMEMBERED = 4096
 COMBINED = "(combined from similar events): "
 
-Similar = tuple[str, ...]
+Key = tuple[str, ...]
 _V = TypeVar("_V")
 
 
@@ -30,38 +29,30 @@ class EventLimits:
     """What one component has said lately. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
-        self._groups: OrderedDict[Similar, _Group] = OrderedDict()
-        self._buckets: OrderedDict[Similar, tuple[float, float]] = OrderedDict()
+        self._groups: OrderedDict[Key, _Group] = OrderedDict()
+        self._buckets: OrderedDict[Key, tuple[float, float]] = OrderedDict()
         """By object: how many Events it has left, and when that was so."""
 
-    def combined(self, event: Obj, now: float) -> bool:
-        """Note an Event; tell whether it is to be combined with those like it."""
-        key = (*about(event), event["type"], event["reason"])
-        group = self._groups.pop(key, None)
+    def combined(self, similar: Key, message: str, now: float) -> bool:
+        """Note an Event; tell whether it is to be combined with those like it: of one object, type and reason."""
+        group = self._groups.pop(similar, None)
         if group is None or now - group.at > SIMILAR_WITHIN:
             group = _Group(frozenset(), now)
-        messages = group.messages | {event["message"]}
+        messages = group.messages | {message}
         many = len(messages) >= MAX_SIMILAR
-        _keep(self._groups, key, _Group(group.messages if many else messages, now))
+        _keep(self._groups, similar, _Group(group.messages if many else messages, now))
         return many
 
-    def allows(self, event: Obj, now: float) -> bool:
-        """Take one Event from what its object has left; False when there is none."""
-        key = about(event)
-        left, at = self._buckets.pop(key, (BURST, now))
+    def allows(self, about: Key, now: float) -> bool:
+        """Take one Event from what an object has left; False when there is none."""
+        left, at = self._buckets.pop(about, (BURST, now))
         left = min(BURST, left + (now - at) * REFILL)
         allowed = left >= 1.0
-        _keep(self._buckets, key, (left - allowed, now))
+        _keep(self._buckets, about, (left - allowed, now))
         return allowed
 
 
-def about(event: Obj) -> Similar:
-    """Return which object an Event is about."""
-    involved = event["involvedObject"]
-    return tuple(involved.get(field, "") for field in ("apiVersion", "kind", "namespace", "name", "uid", "fieldPath"))
-
-
-def _keep(held: OrderedDict[Similar, _V], key: Similar, value: _V) -> None:
+def _keep(held: OrderedDict[Key, _V], key: Key, value: _V) -> None:
     held[key] = value
     if len(held) > MAX_REMEMBERED:
         held.popitem(last=False)

@@ -11,6 +11,7 @@ from kubern.base.clock import Clock
 from kubern.base.errors import StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
+from kubern.client.event_counts import EventCounts
 from kubern.client.informer import Informers, Key, key_of
 from kubern.client.queue_counts import QueueCounts
 from kubern.controllers.actions import Plan
@@ -41,6 +42,8 @@ class Context(NamedTuple):
     """The numbers of all work queues."""
     counters: Counters
     """What controllers count of what they do."""
+    told: EventCounts
+    """What became of their Events."""
 
     def counts(self, controller: str) -> QueueCounts:
         """Return the numbers of a new queue, the one of the controller of this name."""

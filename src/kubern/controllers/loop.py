@@ -47,7 +47,7 @@ class Loop:
         self._rest_until = 0.0
         """Until when they rest, by the monotonic clock."""
         self._expectations = Expectations(context.cache)
-        self._recorder = EventRecorder(context.client, reconciler.component, context.clock)
+        self._recorder = EventRecorder(context.client, reconciler.component, context.clock, counts=context.told)
         self._executor = Executor(context.client, context.clock, self._recorder, self._expectations)
 
     async def run(self) -> None:

@@ -13,6 +13,7 @@ from kubern.base.json import Obj
 from kubern.base.metrics import Family
 from kubern.base.scan import scan
 from kubern.client.contract import Client
+from kubern.client.event_counts import EventCounts
 from kubern.client.informer import Informers
 from kubern.client.leaderelection import Elector, LeaseSettings, candidate
 from kubern.client.queue_counts import QueueCounts, queue_families
@@ -56,14 +57,14 @@ async def run_controllers(
     """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started."""
     controllers = load(names)
     queues: list[QueueCounts] = []
-    counters = Counters()
+    counters, told = Counters(), EventCounts()
     if introspection is not None:
         introspection.sources.append(lambda: queue_families(queues, clock.monotonic()))
         introspection.sources.append(lambda: _started(controllers))
-        introspection.sources.append(counters.families)
+        introspection.sources += [counters.families, told.families]
         introspection.configuration["kubecontrollermanager.config.k8s.io"] = lambda: _shown(options, names)
     own = Informers(client, clock) if informers is None else informers
-    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues, counters)
+    context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues, counters, told)
     for controller in controllers:
         # before anything runs: who wants metadata alone then shares these whole copies
         for watch in controller.reconciler.watches if controller.reconciler else ():

@@ -81,7 +81,7 @@ class Kubelet:
 
     async def run(self) -> None:
         """Run until cancelled. What the pods run goes on afterwards."""
-        recorder = EventRecorder(self._client, "kubelet", self._clock, self._settings.node_name)
+        recorder = EventRecorder(self._client, "kubelet", self._clock, self._settings.node_name, self.served.told)
         connector = aiohttp.TCPConnector(force_close=True, limit=0)
         async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
             self._tools = self._assembled(recorder, http)

@@ -9,6 +9,7 @@ from kubern.base.clock import Clock, rfc3339_micro
 from kubern.base.errors import BadRequest, NotFound
 from kubern.base.json import Obj
 from kubern.base.metrics import Family, expose, process_families, single
+from kubern.client.event_counts import EventCounts
 from kubern.http.relay import Streams
 from kubern.kubelet.configs import log_path
 from kubern.kubelet.local_volumes import LocalVolumes
@@ -41,6 +42,8 @@ class ServedNode:
         self._clock = clock
         self._workers = workers
         self._begun = clock.now().timestamp()
+        self.told = EventCounts()
+        """What became of the kubelet's Events."""
 
     @property
     def name(self) -> str:
@@ -220,6 +223,7 @@ class ServedNode:
                 "kubelet_running_containers", "gauge", "[ALPHA] Number of containers currently running",
                 ("container_state",), {("running",): containers},
             ),
+            *self.told.families(),
         ]  # fmt: skip
 
 

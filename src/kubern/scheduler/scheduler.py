@@ -16,6 +16,7 @@ from kubern.base.errors import StatusError
 from kubern.base.introspection import Introspection
 from kubern.base.metrics import Family
 from kubern.client.contract import Client
+from kubern.client.event_counts import EventCounts
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Informers
 from kubern.scheduler.config import Configuration
@@ -53,7 +54,8 @@ class Scheduler:
         self._extenders = Extenders(config.extenders)
         self._clock = clock
         self._chance = random.Random()
-        self._recorders = {name: EventRecorder(client, name, clock) for name in self.profiles}
+        self._told = EventCounts()
+        self._recorders = {name: EventRecorder(client, name, clock, counts=self._told) for name in self.profiles}
         self._writers = {name: Writer(name, client, recorder, clock) for name, recorder in self._recorders.items()}
         self._wake = asyncio.Event()
         self._synced = False
@@ -66,7 +68,7 @@ class Scheduler:
     def join(self, introspection: Introspection) -> None:
         """Let a program tell what this scheduler counts, and when it knows the cluster."""
         introspection.ready["sched-handler-sync"] = lambda: "" if self._synced else "the cluster is not known yet"
-        introspection.sources.append(self._families)
+        introspection.sources += [self._families, self._told.families]
         introspection.pages[PATH] = lambda: pod_resources(self.follower.pods())
 
     def _families(self) -> Iterator[Family]:

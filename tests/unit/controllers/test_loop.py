@@ -12,6 +12,7 @@ from kubern.base.clock import FakeClock
 from kubern.base.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from kubern.base.scan import scan
 from kubern.client.client import ApiClient
+from kubern.client.event_counts import EventCounts
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Informers
 from kubern.controllers import kinds
@@ -155,7 +156,9 @@ async def test_a_key_that_takes_long_rests_four_times_as_long(thought: float, re
 
     reconciler = Reconciler(PODS, (), lambda key, cache: cache.at(PODS, key), decide, "test")
     client = ApiClient(Scripted())
-    loop = Loop("test", reconciler, Context(client, clock, Informers(client, clock), world.cache, [], Counters()))
+    loop = Loop(
+        "test", reconciler, Context(client, clock, Informers(client, clock), world.cache, [], Counters(), EventCounts())
+    )
     for _ in range(3):
         await loop.reconcile(("ns", "web"))
     assert len(decided) == (1 if rest else 3)
@@ -176,7 +179,9 @@ async def test_keys_that_take_long_share_their_time() -> None:
 
     reconciler = Reconciler(PODS, (), lambda key, cache: cache.at(PODS, key), decide, "test")
     client = ApiClient(Scripted())
-    loop = Loop("test", reconciler, Context(client, clock, Informers(client, clock), world.cache, [], Counters()))
+    loop = Loop(
+        "test", reconciler, Context(client, clock, Informers(client, clock), world.cache, [], Counters(), EventCounts())
+    )
     for name in ("a", "b", "a", "b", "quick", "quick"):
         await loop.reconcile(("ns", name))
     assert decided == ["a", "b", "quick", "quick"]

@@ -43,7 +43,7 @@ class GarbageCollector:
         self.graph = Graph()
         self._queue: WorkQueue[str] = WorkQueue(context.clock, counts=context.counts(COMPONENT))
         self._served: dict[GVR, Served] = {}
-        self._recorder = EventRecorder(context.client, COMPONENT, context.clock)
+        self._recorder = EventRecorder(context.client, COMPONENT, context.clock, counts=context.told)
         self._expectations = Expectations(context.cache)
         self._executor = Executor(context.client, context.clock, self._recorder, self._expectations)
         self._absent: OrderedDict[str, None] = OrderedDict()
