@@ -169,6 +169,17 @@ def talking(name, **more):
     return scripted(name, {"log": "first\nsecond", "exec": answers} | more)
 
 
+@pytest.mark.parametrize("cascade", ["background", "orphan", "foreground"])
+def test_pods_of_a_deleted_job_can_be_deleted(cluster, cascade):
+    made, _ = cluster
+    name = f"left-{cascade}"
+    made.run(KUBECTL, "create", "job", name, "--image=x", "--", "sleep", "1")
+    eventually(lambda: made.get("pods", "-l", f"job-name={name}")["items"])
+    made.run(KUBECTL, "delete", "job", name, f"--cascade={cascade}", "--wait=true", "--timeout=30s")
+    made.run(KUBECTL, "delete", "pods", "-l", f"job-name={name}", "--wait=true", "--timeout=30s")
+    eventually(lambda: not made.get("pods", "-l", f"job-name={name}")["items"])
+
+
 def test_kubectl_reads_scripted_logs_and_runs_scripted_commands(cluster):
     run, get = cluster[0].run, cluster[0].get
     run(KUBECTL, "create", "-f", "-", stdin=json.dumps(talking("talks")))

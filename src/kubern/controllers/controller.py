@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -87,6 +87,13 @@ class Controller:
     run: Callable[[Context], Awaitable[None]] | None = None
     by_default: bool = True
     """Whether `*` means this one too; as upstream, some run only when they are named."""
+    beside: Mapping[str, Reconciler] = field(default_factory=dict)
+    """What it looks after besides, each by the name of its work queue."""
+
+    @property
+    def reconcilers(self) -> tuple[Reconciler, ...]:
+        """All of them."""
+        return (*((self.reconciler,) if self.reconciler is not None else ()), *self.beside.values())
 
 
 def itself(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:

@@ -67,8 +67,9 @@ async def run_controllers(
     context = Context(client, clock, own, Cache(lambda gvr: followed(own, gvr), options), queues, counters, told)
     for controller in controllers:
         # before anything runs: who wants metadata alone then shares these whole copies
-        for watch in controller.reconciler.watches if controller.reconciler else ():
-            followed(own, watch.gvr)
+        for reconciler in controller.reconcilers:
+            for watch in reconciler.watches:
+                followed(own, watch.gvr)
     async with asyncio.TaskGroup() as group:
         if informers is None:
             own.start(group)
@@ -78,7 +79,9 @@ async def run_controllers(
 
 async def _run(controller: Controller, context: Context) -> None:
     if controller.reconciler is not None:
-        await Loop(controller.name, controller.reconciler, context).run()
+        async with asyncio.TaskGroup() as group:
+            for name, reconciler in {controller.name: controller.reconciler, **controller.beside}.items():
+                group.create_task(Loop(name, reconciler, context).run(), name=name)
     elif controller.run is not None:
         await controller.run(context)
 

@@ -29,7 +29,7 @@ PICK = st.integers(0, 1000)
 
 def reconcilers(*found: Controller) -> tuple[Reconciler, ...]:
     """Return the reconcilers of controllers that have one."""
-    return tuple(each.reconciler for each in found if each.reconciler is not None)
+    return tuple(reconciler for each in found for reconciler in each.reconcilers)
 
 
 def unexpected(message: str) -> NoReturn:

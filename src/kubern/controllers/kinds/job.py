@@ -21,6 +21,7 @@ from kubern.controllers.controller import Controller, Reconciler, Watch, itself,
 from kubern.controllers.counters import Increment
 from kubern.controllers.job import facts, policies
 from kubern.controllers.job.counting import count as counted
+from kubern.controllers.job.orphans import ORPHANS
 from kubern.controllers.job.pods import deletion, new_pod, release
 from kubern.controllers.job.tally import Tally
 from kubern.controllers.owners import claim, reference_to
@@ -241,4 +242,8 @@ def count(observed: Observed, plan: Plan | None) -> Iterable[Increment]:
     return counted(observed.job, plan)
 
 
-CONTROLLER = Controller("job-controller", Reconciler(JOBS, WATCHES, observe, decide, "job-controller", count=count))
+CONTROLLER = Controller(
+    "job-controller",
+    Reconciler(JOBS, WATCHES, observe, decide, "job-controller", count=count),
+    beside={"job_orphan_pod": ORPHANS},
+)
