@@ -109,6 +109,16 @@ def check_finalizers(finalizers: list[str] | None, path: str) -> list[Cause]:
     return causes
 
 
+def check_unqualified(finalizers: list[str] | None, path: str) -> list[Cause]:
+    """Return a cause for each finalizer of a built-in object that neither upstream nor a domain stands for."""
+    message = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        field.invalid(f"{path}[{i}]", name, message)
+        for i, name in enumerate(finalizers or ())
+        if "/" not in name and name not in _STANDARD_FINALIZERS
+    ]
+
+
 def finalizer_warnings(metadata: Obj, path: str = "metadata") -> list[str]:
     """Return the warnings for finalizers that no domain qualifies."""
     return [

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubern.api import field
-from kubern.api.metadata import ACCESSORIES, check_accessories, check_metadata
+from kubern.api.metadata import ACCESSORIES, check_accessories, check_metadata, check_unqualified
 from kubern.api.resource import Resource, no_errors
 from kubern.api.schema import Schemas
 from kubern.base.errors import BadRequest, Cause, Invalid
 from kubern.base.json import Obj
+
+_ANY_FINALIZER = ("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io")
 
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> Invalid:
@@ -32,14 +34,23 @@ def check_kind(obj: Obj, resource: Resource) -> None:
 def new_causes(obj: Obj, resource: Resource, schemas: Schemas) -> list[Cause]:
     """Return what is wrong with a new object. A resource without checks of its own is held to its published schema."""
     causes = check_metadata(obj["metadata"], resource.namespaced, resource.validate_name)
+    causes += finalizers_of(obj, resource)
     if resource.validate is no_errors:
         causes += schemas[resource.schema].missing(obj)
     return [*causes, *resource.validate(obj), *resource.validate_create(obj)]
 
 
-def update_causes(new: Obj, old: Obj) -> list[Cause]:
+def update_causes(new: Obj, old: Obj, resource: Resource) -> list[Cause]:
     """Return what is wrong with the metadata that an update may change; what is stored already was looked at then."""
     after, before = new["metadata"], old["metadata"]
     if all(after.get(key) == before.get(key) for key in ACCESSORIES):
         return []
-    return check_accessories(after)
+    return [*check_accessories(after), *finalizers_of(new, resource)]
+
+
+def finalizers_of(obj: Obj, resource: Resource) -> list[Cause]:
+    """Return which finalizers are nobody's; objects of definitions, and those of these groups, may have any."""
+    finalizers = obj["metadata"].get("finalizers")
+    if not finalizers or resource.structural is not None or resource.group in _ANY_FINALIZER:
+        return []
+    return check_unqualified(finalizers, "metadata.finalizers")

@@ -9,6 +9,7 @@ import random
 import uuid
 from datetime import datetime
 
+from kubern.api import field
 from kubern.api.resource import Resource
 from kubern.apiserver.storage import conflict
 from kubern.base.clock import rfc3339
@@ -18,6 +19,7 @@ from kubern.base.json import Obj
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels and no 0, 1, 3: a generated name shall not spell a word or be misread."""
 LONGEST_BASE = 58
+_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
 
 CONDITIONAL = frozenset(
     (
@@ -114,14 +116,14 @@ def carry_over(new: Obj, old: Obj, resource: Resource) -> None:
     asked = fresh.get("resourceVersion")
     if asked and asked != stored["resourceVersion"]:
         raise conflict(resource, name)
-    for key in (
-        "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-        "generateName", "namespace", "name", "resourceVersion",
-    ):  # fmt: skip
+    for key in ("uid", "creationTimestamp", "generation", "generateName", "namespace", "name", "resourceVersion"):
         if key in stored:
             fresh[key] = stored[key]
         else:
             fresh.pop(key, None)
+    for key in _DELETION:  # what the server does not say of the object is refused in time
+        if key in stored:
+            fresh[key] = stored[key]
     fresh.pop("selfLink", None)
 
 
@@ -134,9 +136,10 @@ def bump_generation(new: Obj, old: Obj) -> None:
 
 
 def finalizer_causes(new: Obj, old: Obj) -> list[Cause]:
-    """Return what is wrong with new finalizers on an object that is being deleted."""
+    """Return what is wrong with new finalizers on an object that is being deleted, and with marks of a deletion on one that is not."""
     if not old["metadata"].get("deletionTimestamp"):
-        return []
+        fresh = new["metadata"]
+        return [field.invalid(f"metadata.{key}", fresh[key], field.IMMUTABLE) for key in _DELETION if fresh.get(key)]
     before = set(old["metadata"].get("finalizers") or ())
     added = sorted(set(new["metadata"].get("finalizers") or ()) - before)
     if not added:

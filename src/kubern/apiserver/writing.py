@@ -149,7 +149,9 @@ async def replace(
         strategy.prepare(new, old)
         if resource.generation and strategy.subresource != "status":
             bump_generation(new, old)
-        causes = [*update_causes(new, old), *finalizer_causes(new, old), *strategy.validate(new, old)]
+        causes = [
+            *update_causes(new, old, resource), *finalizer_causes(new, old), *strategy.validate(new, old)
+        ]  # fmt: skip
         if causes:
             raise invalid(resource, name, causes)
         await core.admission.validate(attributes._replace(obj=view.show(new)) if view else attributes)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.review import Review
-from kubern.apiserver.reviewing import decided
+from kubern.apiserver.reviewing import check, decided
 from kubern.base.json import Obj
 
 
 async def answer(core: Core, call: Call, asked: Obj) -> Obj:
-    """Answer with the decision on the caller. Raises `BadRequest`."""
+    """Answer with the decision on the caller. Raises `Invalid`."""
+    check(asked.get("spec") or {})
     return await decided(core, asked, call.user)
 
 

@@ -34,6 +34,8 @@ def validate(obj: Obj) -> list[Cause]:
     spec = part(obj, "spec")
     kind = spec.get("type") or ""
     causes = one_of(spec, "type", "spec.", _KINDS)
+    if kind in _KINDS and (obj["metadata"].get("name") == "exempt") != (kind == "Exempt"):
+        causes.append(field.invalid("spec.type", kind, "type must be 'Exempt' if and only if name is 'exempt'"))
     if kind == "Limited" and spec.get("limited") is None:
         causes.append(field.required("spec.limited", "must not be empty when type is Limited"))
     if kind == "Exempt" and spec.get("limited") is not None:
