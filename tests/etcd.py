@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 LIMIT = 30.0
 
@@ -115,7 +115,7 @@ class Member:
 
 
 class Etcd:
-    """A cluster of `count` members, whose clients need certificates if there are some, with further `flags`."""
+    """A cluster of `count` members, whose clients need certificates if there are some, with further `flags`; it runs inside `with`."""
 
     def __init__(self, count: int = 1, tls: Certificates | None = None, flags: Sequence[str] = ()) -> None:
         # in memory where that is possible: a killed process loses nothing there either, and nothing waits for a disk
@@ -128,6 +128,17 @@ class Etcd:
         for member in self.members:
             member.flags += flags
         self._cluster = ",".join(f"{member.name}={member.peer}" for member in self.members)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()
 
     @property
     def urls(self) -> list[str]:

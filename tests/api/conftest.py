@@ -242,6 +242,7 @@ def own_apiserver(tmp_path: Path, authority: Authority) -> Iterator[Callable[...
     made: list[Apiserver] = []
 
     def make(*flags: str, directory: Path = tmp_path) -> Apiserver:
+        directory.mkdir(exist_ok=True)
         made.append(Apiserver(directory, authority, *flags))
         return made[-1]
 

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,11 @@ LOST = (urllib.error.URLError, http.client.HTTPException, ConnectionError, Timeo
 
 
 @pytest.fixture
-def cluster() -> Iterator[Etcd]:
-    made = Etcd(3)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def pair(cluster: Etcd, own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> list[Apiserver]:
+def pair(three: Etcd, own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> list[Apiserver]:
     """Two apiservers on the cluster, not started."""
     made = []
     for number in range(2):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        made.append(own_apiserver(f"--etcd-servers={','.join(cluster.urls)}", directory=directory))
+        made.append(own_apiserver(f"--etcd-servers={','.join(three.urls)}", directory=tmp_path / str(number)))
     return made
 
 
@@ -124,9 +114,7 @@ class History:
         return bool(self.final) and all(shown[name] and shown[name][-1] >= self.final[name] for name in COUNTERS)
 
 
-def test_compare_and_swap_is_linearizable_and_watches_are_whole_under_kills(
-    pair: list[Apiserver], cluster: Etcd
-) -> None:
+def test_compare_and_swap_is_linearizable_and_watches_are_whole_under_kills(pair: list[Apiserver], three: Etcd) -> None:
     apis = [apiserver.start() for apiserver in pair]
     for apiserver, api in zip(pair, apis, strict=True):
         apiserver.port = int(api.url.rpartition(":")[2])  # started again, it is where its clients look for it
@@ -139,7 +127,7 @@ def test_compare_and_swap_is_linearizable_and_watches_are_whole_under_kills(
     for task in tasks:
         task.start()
     try:
-        _disturb(pair, cluster, history)
+        _disturb(pair, three, history)
     finally:
         history.stop.set()
         for task in tasks[: len(apis) * len(COUNTERS)]:
@@ -155,17 +143,17 @@ def test_compare_and_swap_is_linearizable_and_watches_are_whole_under_kills(
             assert watch_faults(shown[name], history.final[name]) == []
 
 
-def _disturb(pair: list[Apiserver], cluster: Etcd, history: History) -> None:
+def _disturb(pair: list[Apiserver], three: Etcd, history: History) -> None:
     """Kill an apiserver and etcd members one after the other, each under load, and start them again."""
     for step in range(3):
         _until_written(history, 20 * (step + 1))
-        member = cluster.members[step]
+        member = three.members[step]
         member.kill()
         _until_written(history, 20 * (step + 1) + 10)
         if step == 1:
             pair[1].kill()
             pair[1].start()
-        cluster.start(member)
+        three.start(member)
     _until_written(history, 80)
 
 
@@ -183,12 +171,12 @@ async def _write_elsewhere(urls: list[str]) -> None:
     await store.close()
 
 
-def test_what_others_write_into_the_same_etcd_holds_nobody_up(pair: list[Apiserver], cluster: Etcd) -> None:
+def test_what_others_write_into_the_same_etcd_holds_nobody_up(pair: list[Apiserver], three: Etcd) -> None:
     api = pair[0].start()
     for number in range(3):
-        asyncio.run(_write_elsewhere(cluster.urls))
+        asyncio.run(_write_elsewhere(three.urls))
         assert api("POST", PATH, counter(f"f{number}", number)).code == 201
-        asyncio.run(_write_elsewhere(cluster.urls))
+        asyncio.run(_write_elsewhere(three.urls))
         found = api("GET", PATH).body["items"]
         assert [item["metadata"]["name"] for item in found if item["metadata"]["name"].startswith("f")] == [
             f"f{each}" for each in range(number + 1)
@@ -202,25 +190,25 @@ def test_what_others_write_into_the_same_etcd_holds_nobody_up(pair: list[Apiserv
         {"metadata": {"name": "widgets.example.com"}, "spec": spec},
     )
     assert made.code == 201
-    asyncio.run(_write_elsewhere(cluster.urls))
+    asyncio.run(_write_elsewhere(three.urls))
     deadline = time.monotonic() + SECONDS
     while api("GET", "/apis/example.com/v1/namespaces/default/widgets").code != 200:
         assert time.monotonic() < deadline, "the custom resource is not served"
-        asyncio.run(_write_elsewhere(cluster.urls))
+        asyncio.run(_write_elsewhere(three.urls))
 
 
-def test_a_member_without_a_leader_is_left_and_no_stale_answer_is_given(pair: list[Apiserver], cluster: Etcd) -> None:
+def test_a_member_without_a_leader_is_left_and_no_stale_answer_is_given(pair: list[Apiserver], three: Etcd) -> None:
     """The others of three members are gone: what is left answers nothing that could be old, and goes on when they are back."""
     api = pair[0].start()
     assert api("POST", PATH, counter("kept", 1)).code == 201
     stream = api.watch(f"{PATH}?watch=1&fieldSelector=metadata.name=after")
-    for member in cluster.members[1:]:
+    for member in three.members[1:]:
         member.kill()
     try:
         assert api("GET", f"{PATH}/kept").code == 500
     finally:
-        for member in cluster.members[1:]:
-            cluster.start(member)
+        for member in three.members[1:]:
+            three.start(member)
     deadline = time.monotonic() + SECONDS * 3
     while api("GET", f"{PATH}/kept").code != 200:
         assert time.monotonic() < deadline, "the apiserver does not come back"

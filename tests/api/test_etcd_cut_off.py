@@ -11,8 +11,6 @@ import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
 from kubern.base.clock import SystemClock
 from kubern.store.etcd import rpc_pb2 as rpc
 from kubern.store.etcd.store import EtcdStore
@@ -22,14 +20,6 @@ from tests.etcd import Etcd, Member
 PATH = "/api/v1/namespaces/default/configmaps"
 LIMIT = 45.0
 LOST = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, OSError)
-
-
-@pytest.fixture
-def cluster() -> Iterator[Etcd]:
-    made = Etcd(3)
-    made.start()
-    yield made
-    made.stop()
 
 
 async def _leader(urls: list[str]) -> int:
@@ -83,13 +73,12 @@ def frozen(member: Member) -> Iterator[None]:
 
 
 def test_a_member_cut_off_gives_no_stale_answer(
-    cluster: Etcd, own_apiserver: Callable[..., Apiserver], tmp_path: Path
+    three: Etcd, own_apiserver: Callable[..., Apiserver], tmp_path: Path
 ) -> None:
-    cut = cluster.members[asyncio.run(_leader(cluster.urls))]  # it believes to lead for a while when it comes back
-    rest = [member.url for member in cluster.members if member is not cut]
+    cut = three.members[asyncio.run(_leader(three.urls))]  # it believes to lead for a while when it comes back
+    rest = [member.url for member in three.members if member is not cut]
     apis = []
     for name, urls in (("cut", [cut.url]), ("rest", rest), ("all", [cut.url, *rest])):
-        (tmp_path / name).mkdir()
         apis.append(own_apiserver(f"--etcd-servers={','.join(urls)}", directory=tmp_path / name).start())
     minority, majority, everywhere = apis
     assert majority("POST", PATH, {"metadata": {"name": "counter"}, "data": {"n": "0"}}).code == 201

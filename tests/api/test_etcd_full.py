@@ -22,10 +22,8 @@ BIG = {"x": "y" * 700_000}
 
 @pytest.fixture
 def small() -> Iterator[Etcd]:
-    made = Etcd(1, flags=[f"--quota-backend-bytes={QUOTA}"])
-    made.start()
-    yield made
-    made.stop()
+    with Etcd(1, flags=[f"--quota-backend-bytes={QUOTA}"]) as made:
+        yield made
 
 
 def store(action: str, etcd: Etcd) -> str:

@@ -18,20 +18,18 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 
 @pytest.fixture
 def pair(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> Iterator[list[Apiserver]]:
-    etcd = Etcd()
-    etcd.start()
-    made = []
-    for name in ("red", "green"):
-        directory = tmp_path / name
-        directory.mkdir()
-        file = directory / "e.json"
-        configure(file, provider("aesgcm", name))
-        flags = (f"--etcd-servers={etcd.urls[0]}", f"--encryption-provider-config={file}")
-        made.append(own_apiserver(*flags, directory=directory))
-    yield made
-    for apiserver in made:
-        apiserver.stop()
-    etcd.stop()
+    with Etcd() as etcd:
+        made = []
+        for name in ("red", "green"):
+            directory = tmp_path / name
+            directory.mkdir()
+            file = directory / "e.json"
+            configure(file, provider("aesgcm", name))
+            flags = (f"--etcd-servers={etcd.urls[0]}", f"--encryption-provider-config={file}")
+            made.append(own_apiserver(*flags, directory=directory))
+        yield made
+        for apiserver in made:
+            apiserver.stop()
 
 
 def said(name: str) -> str:

@@ -35,10 +35,8 @@ def certificates(directory: Path) -> Certificates:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     directory = tmp_path_factory.mktemp("etcd-pki")
     tls = certificates(directory / "own")
-    etcd = Etcd(1, tls)
-    etcd.start()
-    yield Guarded(etcd.urls[0], tls, certificates(directory / "strange"))
-    etcd.stop()
+    with Etcd(1, tls) as etcd:
+        yield Guarded(etcd.urls[0], tls, certificates(directory / "strange"))
 
 
 def store(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

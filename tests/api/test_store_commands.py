@@ -46,25 +46,18 @@ def state(api: Api) -> dict[str, Any]:
 
 @pytest.fixture
 def etcd() -> Iterator[Etcd]:
-    made = Etcd()
-    made.start()
-    yield made
-    made.stop()
-
-
-def server(own_apiserver: Callable[..., Apiserver], directory: Path, *flags: str) -> Apiserver:
-    directory.mkdir(exist_ok=True)
-    return own_apiserver(*flags, directory=directory)
+    with Etcd() as made:
+        yield made
 
 
 def test_a_snapshot_of_a_running_server_is_restored(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
-    running = server(own_apiserver, tmp_path / "a")
+    running = own_apiserver(directory=tmp_path / "a")
     before = fill(running.start())
     file = tmp_path / "snapshot"
     assert "at revision" in store("snapshot", file, "--data-dir", tmp_path / "a")
     assert file.stat().st_mode & 0o777 == 0o600
     assert "is there already" in store("snapshot", file, "--data-dir", tmp_path / "a", fails=True)
-    restored = server(own_apiserver, tmp_path / "b")
+    restored = own_apiserver(directory=tmp_path / "b")
     store("restore", file, "--data-dir", tmp_path / "b")
     api = restored.start()
     assert state(api) == before
@@ -76,14 +69,14 @@ def test_a_snapshot_of_a_running_server_is_restored(own_apiserver: Callable[...,
 
 
 def test_the_state_moves_to_etcd_and_back(own_apiserver: Callable[..., Apiserver], tmp_path: Path, etcd: Etcd) -> None:
-    first = server(own_apiserver, tmp_path / "a")
+    first = own_apiserver(directory=tmp_path / "a")
     before = fill(first.start())
     in_use = store("migrate", "--data-dir", tmp_path / "a", "--to-etcd-servers", etcd.urls[0], fails=True)
     assert "in use by another process" in in_use
     first.stop()
     assert "keys restored" in store("migrate", "--data-dir", tmp_path / "a", "--to-etcd-servers", etcd.urls[0])
     assert "not empty" in store("migrate", "--data-dir", tmp_path / "a", "--to-etcd-servers", etcd.urls[0], fails=True)
-    second = server(own_apiserver, tmp_path / "e", f"--etcd-servers={etcd.urls[0]}")
+    second = own_apiserver(f"--etcd-servers={etcd.urls[0]}", directory=tmp_path / "e")
     assert state(second.start()) == before
     second.stop()
     assert store("check", "--etcd-servers", etcd.urls[0]).endswith("in order\n")
@@ -93,12 +86,12 @@ def test_the_state_moves_to_etcd_and_back(own_apiserver: Callable[..., Apiserver
     assert "keys of http" in store("snapshot", file, "--etcd-servers", etcd.urls[0])
     (tmp_path / "c").mkdir()
     store("migrate", "--etcd-servers", etcd.urls[0], "--to-data-dir", tmp_path / "c")
-    third = server(own_apiserver, tmp_path / "c")
+    third = own_apiserver(directory=tmp_path / "c")
     assert state(third.start()) == before
 
 
 def test_an_embedded_store_is_cared_for(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
-    running = server(own_apiserver, tmp_path / "a")
+    running = own_apiserver(directory=tmp_path / "a")
     api = running.start()
     for number in range(40):
         api("POST", PATH, {"metadata": {"name": f"big{number}"}, "data": {"x": "y" * 100_000}})
@@ -130,7 +123,7 @@ def together(*commands: tuple[str | Path, ...]) -> list[tuple[int, str]]:
 def test_commands_at_the_same_time_take_turns_or_are_refused(
     own_apiserver: Callable[..., Apiserver], tmp_path: Path
 ) -> None:
-    running = server(own_apiserver, tmp_path / "a")
+    running = own_apiserver(directory=tmp_path / "a")
     before = fill(running.start())
     file, here = tmp_path / "snapshot", ("--data-dir", tmp_path / "a")
     for action in ("compact", "defrag"):
@@ -149,12 +142,12 @@ def test_commands_at_the_same_time_take_turns_or_are_refused(
     assert sorted(code for code, _ in restores) == [0, 1, 1]
     for code, said in restores:
         assert code == 0 or "in use by another process" in said or "is there already" in said
-    assert state(server(own_apiserver, restored).start()) == before
+    assert state(own_apiserver(directory=restored).start()) == before
     assert state(running.start()) == before
 
 
 def test_what_a_killed_command_left_is_named(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
-    running = server(own_apiserver, tmp_path / "a")
+    running = own_apiserver(directory=tmp_path / "a")
     running.start()
     left = tmp_path / ".snapshot.half"
     left.mkdir()
@@ -164,7 +157,7 @@ def test_what_a_killed_command_left_is_named(own_apiserver: Callable[..., Apiser
 
 
 def test_damage_is_found(own_apiserver: Callable[..., Apiserver], tmp_path: Path) -> None:
-    running = server(own_apiserver, tmp_path / "a")
+    running = own_apiserver(directory=tmp_path / "a")
     fill(running.start())
     running.stop()
     file = tmp_path / "snapshot"

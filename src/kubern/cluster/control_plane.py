@@ -39,9 +39,9 @@ from kubern.controllers.certificates.signers import SIGNERS
 from kubern.http.contract import Handler, Peer
 from kubern.http.server import bound_socket, serve
 from kubern.http.tls import ServerTls
-from kubern.metrics.api import SERVICE as METRICS_SERVICE
 from kubern.metrics.custom import SERVICE as CUSTOM_METRICS_SERVICE
 from kubern.metrics.external import SERVICE as EXTERNAL_METRICS_SERVICE
+from kubern.metrics.server import SERVICE as METRICS_SERVICE
 from kubern.store.embedded import EmbeddedStore
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,6 @@ from kubern.metrics.window import Usage
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
-SERVICE = "kubern-metrics"
-"""The Service that the APIService names; nothing is behind it but the handler of the same process."""
-
 RESOURCES: Obj = {
     "kind": "APIResourceList",
     "apiVersion": "v1",
@@ -25,16 +22,6 @@ RESOURCES: Obj = {
         {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["get", "list"]},
     ],
 }
-
-APISERVICE: Obj = {
-    "apiVersion": "apiregistration.k8s.io/v1",
-    "kind": "APIService",
-    "metadata": {"name": f"{VERSION}.{GROUP}"},
-    "spec": {
-        "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 100,
-        "insecureSkipTLSVerify": True, "service": {"namespace": "kube-system", "name": SERVICE, "port": 443},
-    },
-}  # fmt: skip
 
 
 def node_metrics(node: Obj, used: Usage) -> Obj:

@@ -14,12 +14,13 @@ from urllib.parse import parse_qs
 import orjson
 
 from kubern.base.clock import Clock
-from kubern.base.errors import AlreadyExists, NotFound, StatusError
+from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.http.contract import Request, Response
-from kubern.metrics.api import APISERVICE, GROUP, RESOURCES, VERSION, listed, node_metrics, pod_metrics
+from kubern.metrics.api import GROUP, RESOURCES, VERSION, listed, node_metrics, pod_metrics
+from kubern.metrics.registration import api_service, register
 from kubern.metrics.text import samples
 from kubern.metrics.window import Id, Reading, Window, readings
 
@@ -29,8 +30,9 @@ AT_ONCE = 8
 PAUSE_AFTER = 16
 """Nodes of this process that are looked at in one go."""
 NODES, PODS = GVR("", "v1", "nodes"), GVR("", "v1", "pods")
-APISERVICES = GVR("apiregistration.k8s.io", "v1", "apiservices")
 CLUSTER_ROLES = GVR("rbac.authorization.k8s.io", "v1", "clusterroles")
+SERVICE = "kubern-metrics"
+APISERVICE = api_service(GROUP, VERSION, SERVICE, priority=100)
 _ROOT = f"/apis/{GROUP}/{VERSION}"
 _JSON = (("content-type", "application/json"),)
 _log = logging.getLogger(__name__)
@@ -64,21 +66,14 @@ class MetricsServer:
 
     async def run(self) -> None:
         """Register, and ask the nodes until cancelled."""
-        await self._ensure(APISERVICES, APISERVICE)
-        await self._ensure(CLUSTER_ROLES, READER)
+        await register(self._client, APISERVICE)
+        await register(self._client, READER, CLUSTER_ROLES)
         while True:
             try:
                 await self.scrape()
             except StatusError as error:
                 _log.warning("the nodes could not be listed: %s", error)
             await self._clock.sleep(RESOLUTION)
-
-    async def _ensure(self, gvr: GVR, obj: Obj) -> None:
-        """Create what is missing; what is there may be somebody else's by now."""
-        try:
-            await self._client.create(gvr, obj)
-        except AlreadyExists:
-            return
 
     async def scrape(self) -> None:
         """Ask every node once. Raises `StatusError` when there is no telling which nodes there are."""

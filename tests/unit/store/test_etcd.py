@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc.aio
 import pytest
@@ -105,14 +105,6 @@ async def test_what_is_old_is_compacted_by_one_of_several(
     finally:
         for store in made:
             await store.close()
-
-
-@pytest.fixture
-def three() -> Iterator[Etcd]:
-    made = Etcd(3)
-    made.start()
-    yield made
-    made.stop()
 
 
 async def test_a_member_that_is_killed_takes_nothing_along(three: Etcd) -> None:
