@@ -40,6 +40,7 @@ from kubern.scheduler.main import run_scheduler
 from kubern.store.embedded import EmbeddedStore
 
 PODS, NODES = GVR("", "v1", "pods"), GVR("", "v1", "nodes")
+SERVICES = GVR("", "v1", "services")
 ACCOUNTS, PRIORITIES = GVR("", "v1", "serviceaccounts"), GVR("scheduling.k8s.io", "v1", "priorityclasses")
 NS = "default"
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
@@ -49,7 +50,8 @@ SELECTOR = {"matchLabels": {"app": "web"}}
 
 
 class Row(NamedTuple):
-    """One line of the table. `held`: pods of low priority on every node before the scheduler starts."""
+    """One line of the table. `held`: pods of low priority on every node before the scheduler starts. `churn`: meanwhile nodes, services
+    and pods that fit nowhere come and go."""
 
     name: str
     nodes: int
@@ -58,6 +60,7 @@ class Row(NamedTuple):
     upstream: str
     target: str
     held: int = 0
+    churn: bool = False
 
 
 def _anti(required: bool) -> dict[str, Any]:
@@ -73,6 +76,24 @@ SPREAD: dict[str, Any] = {
         {"topologyKey": ZONE, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": SELECTOR}
     ]
 }
+NODE_AFFINITY: dict[str, Any] = {
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": ZONE, "operator": "In", "values": ["zone-1", "zone-2"]}]}
+                ]
+            }
+        }
+    }
+}
+TOGETHER: dict[str, Any] = {
+    "affinity": {
+        "podAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": ZONE, "labelSelector": SELECTOR}]
+        }
+    }
+}
 HIGH = {"priorityClassName": "high"}
 ROWS = (
     Row("plain-1000", 1000, 2000, {}, "7.2 s, 5.1 s CPU", "3 s, 2.5 s CPU"),
@@ -81,8 +102,11 @@ ROWS = (
     Row("plain-5000", 5000, 2000, {}, "8.3 s, 6.4 s CPU", "3 s, 2.5 s CPU"),
     Row("spread-5000", 5000, 2000, SPREAD, "28.0 s, 25.2 s CPU", "5 s, 4.5 s CPU"),
     Row("many-plain", 5000, 10000, {}, "270 pods/s demanded", "810 pods/s"),
+    Row("many-node-affinity", 5000, 10000, NODE_AFFINITY, "220 pods/s demanded", "660 pods/s"),
+    Row("many-churn", 5000, 10000, {}, "265 pods/s demanded", "795 pods/s", churn=True),
     Row("many-spread", 5000, 10000, SPREAD, "85 pods/s demanded", "255 pods/s"),
     Row("many-anti", 5000, 4500, _anti(True), "60 pods/s demanded", "180 pods/s"),
+    Row("many-affinity", 5000, 10000, TOGETHER, "35 pods/s demanded", "105 pods/s"),
     Row("many-preferred", 5000, 10000, _anti(False), "35 pods/s demanded", "105 pods/s"),
     Row("preemption", 1000, 1000, HIGH, "160 pods/s demanded", "480 pods/s", held=4),
     Row("many-preemption", 5000, 5000, HIGH, "160 pods/s demanded", "480 pods/s", held=4),
@@ -180,6 +204,22 @@ async def fill(client: ApiClient, row: Row) -> None:
     await at_once(client.create(PODS, pod(f"web-{number}", cpu, row.spec), NS) for number in range(row.pods))
 
 
+async def churn(client: ApiClient) -> None:
+    """Every half second create a node, a service and a pod that fits nowhere, and delete the last ones."""
+    number = 0
+    while True:
+        name = f"churn-{number % 2}"
+        await client.create(NODES, {**node(0), "metadata": {"name": name}})
+        await client.create(PODS, pod(name, "64", HIGH), NS)
+        spec = {"selector": {"app": name}, "ports": [{"port": 80}]}
+        await client.create(SERVICES, {"metadata": {"name": name, "namespace": NS}, "spec": spec}, NS)
+        await asyncio.sleep(0.5)
+        await client.delete(NODES, name)
+        await client.delete(PODS, name, NS, grace_period=0)
+        await client.delete(SERVICES, name, NS)
+        number += 1
+
+
 class Counter:
     """How many of a row's pods are bound."""
 
@@ -214,12 +254,15 @@ async def measure(row: Row, profile: bool) -> tuple[float, float]:
             if profile:
                 watcher.enable()
             task = asyncio.create_task(run())
+            beside = asyncio.create_task(churn(client)) if row.churn else None
             try:
                 await asyncio.wait_for(counter.done.wait(), LIMIT)
             finally:
                 took, used = time.perf_counter() - begin, time.process_time() - cpu
                 watcher.disable()
                 task.cancel()
+                if beside is not None:
+                    beside.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             if profile:
