@@ -89,7 +89,7 @@ async def cluster(program: Path, exporter: str, tmp_path: Path) -> AsyncIterator
     own.mkdir()
     scaling = Settings(sync_period=0.2, downscale_stabilization=0.0)
     with prometheus.running(program, own, exporter) as url:
-        asked = Prometheus(url)
+        asked = Prometheus(url, SystemClock())
         async with started(tmp_path, Options(root_ca="PEM", autoscaling=scaling)) as made:
             outside = ExternalMetrics(made.client, asked)
             inside = CustomMetrics(made.client, SystemClock(), list, asked)

@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubern.apiserver.backends.access import Backends
 from kubern.base.clock import Clock
@@ -32,11 +33,13 @@ from kubern.controllers.runner import run_controllers
 from kubern.dns.dns import run_dns
 from kubern.metrics.custom import CustomMetrics
 from kubern.metrics.external import ExternalMetrics
-from kubern.metrics.prometheus import Prometheus
 from kubern.metrics.server import MetricsServer
 from kubern.metrics.window import Id, Reading
 from kubern.scheduler.main import run_scheduler
 from kubern.simulation.nodes import VirtualNodes
+
+if TYPE_CHECKING:
+    from kubern.metrics.prometheus import Prometheus
 
 NODES = GVR("", "v1", "nodes")
 PODS = GVR("", "v1", "pods")
@@ -72,7 +75,7 @@ class Companions:
         self.metrics = MetricsServer(client_as("system:metrics-server"), clock, self._virtual_metrics, self._node_names)
         """Answers metrics.k8s.io, once attached to the apiserver."""
         pods = informers.of(PODS)
-        prometheus = Prometheus(settings.prometheus_url) if settings.prometheus_url else None
+        prometheus = _prometheus(settings.prometheus_url, clock) if settings.prometheus_url else None
         user = client_as("system:custom-metrics")
         self.custom_metrics = CustomMetrics(user, clock, pods.list, prometheus)
         """Answers custom.metrics.k8s.io likewise."""
@@ -155,6 +158,12 @@ class Companions:
                 await changed.wait()
         finally:
             await ports.close()
+
+
+def _prometheus(url: str, clock: Clock) -> Prometheus:
+    from kubern.metrics.prometheus import Prometheus
+
+    return Prometheus(url, clock)
 
 
 async def _ensure(client: ApiClient, gvr: GVR, obj: Obj) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import orjson
@@ -21,9 +22,12 @@ from kubern.base.json import Obj
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.http.contract import Request, Response
-from kubern.metrics.prometheus import RATE_SUFFIX, WINDOW, Matcher, Prometheus, expression, matchers_of, one_of
+from kubern.metrics.promql import RATE_SUFFIX, WINDOW, Matcher, expression, matchers_of, one_of
 from kubern.metrics.registration import api_service, register
 from kubern.metrics.series import Look, Value, milli, rate_name, read, values
+
+if TYPE_CHECKING:
+    from kubern.metrics.prometheus import Prometheus
 
 GROUP, VERSION = "custom.metrics.k8s.io", "v1beta2"
 SERVICE = "kubern-custom-metrics"
@@ -154,7 +158,12 @@ class CustomMetrics:
         chosen = [Matcher("namespace", "=", namespace), one_of("pod", names), *matchers_of(selector)]
         samples = await self._prometheus.query(f"sum by (pod) ({expression(metric, chosen)})")
         window = WINDOW if metric.endswith(RATE_SUFFIX) else 0.0
-        return {each.labels.get("pod", ""): Value(each.value, each.time, window) for each in samples}
+        asked = set(names)
+        return {
+            pod: Value(each.value, each.time, window)
+            for each in samples
+            if (pod := each.labels.get("pod", "")) in asked
+        }
 
     async def _service_elsewhere(self, namespace: str, service: str, metric: str, selector: str) -> list[Value]:
         if self._prometheus is None:

@@ -8,6 +8,7 @@ it in all, as the series are not the namespace's.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -17,9 +18,12 @@ from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.client import ApiClient
 from kubern.http.contract import Request, Response
-from kubern.metrics.prometheus import RATE_SUFFIX, WINDOW, Prometheus, Sample, expression, matchers_of
+from kubern.metrics.promql import RATE_SUFFIX, WINDOW, expression, matchers_of
 from kubern.metrics.registration import api_service, register
 from kubern.metrics.series import milli
+
+if TYPE_CHECKING:
+    from kubern.metrics.prometheus import Prometheus, Sample
 
 GROUP, VERSION = "external.metrics.k8s.io", "v1beta1"
 SERVICE = "kubern-external-metrics"

@@ -1,37 +1,37 @@
-"""Questions to a Prometheus server: from a metric's name and a selector to PromQL, and from its answer to values.
+"""One Prometheus server: asked for the values of a query and the names of its series, and not trusted with anything.
 
-Used by the custom and the external metrics. What always holds: nothing that a user writes gets into a query but as a quoted value or a
-checked name; an answer is bounded. Source: the Prometheus documentation, "HTTP API" and "Querying".
+Used by the custom and the external metrics. What always holds, whatever the server answers: an answer takes bounded time and memory, as do
+all that are waited for together; it has the documented shape, or is refused with words that end in the autoscaler's condition; a value that
+no quantity can hold (NaN, Inf) is none; a server that was silent is left alone for a while, so that who asks for other things is
+not kept waiting. Source: the Prometheus documentation, "HTTP API".
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-import orjson
+import aiohttp
+import msgspec
 
+from kubern.base.clock import Clock
 from kubern.base.errors import BadRequest, ServiceUnavailable
+from kubern.metrics.promql import is_name
 
-if TYPE_CHECKING:
-    import aiohttp
-
-RATE_SUFFIX, WINDOW = "_per_second", 120.0
-"""`x_per_second` is the rate of the counter `x_total` over so many seconds."""
-_ANSWER_LIMIT, _SERIES_LIMIT, _SECONDS = 4 << 20, 1000, 10.0
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_TERM = re.compile(
-    r"""\s*(?:
-        !\s*(?P<absent>[^\s,=!()]+)
-      | (?P<key>[^\s,=!()]+)\s*(?:
-            (?P<set>\bin\b|\bnotin\b)\s*\((?P<values>[^()]*)\)
-          | (?P<operator>==|=|!=)\s*(?P<value>[^\s,=!()]*)
-        )?
-    )\s*(?:,|$)""",
-    re.VERBOSE,
-)
+ANSWER_LIMIT, SERIES_LIMIT = 2 << 20, 1000
+"""Bytes of an answer, and series or names in it."""
+AT_ONCE = 4
+"""Questions that are under way; others wait for their turn."""
+SECONDS, REST = 10.0, 30.0
+"""How long an answer may take, and how long a server is left alone that took longer."""
+SHOWN = 200
+"""Characters of others' words that are repeated."""
+_MOST, _LAST = 2.0**63 / 1000, 253402300799.0
+"""What a quantity can hold in thousandths; the end of the year 9999."""
+_NUMBER_LIMIT = 64
+_T = TypeVar("_T")
 
 
 class Sample(NamedTuple):
@@ -42,108 +42,124 @@ class Sample(NamedTuple):
     time: float
 
 
-class Matcher(NamedTuple):
-    """One condition of a query. Operators are `=`, `!=`, `=~`, `!~`."""
-
-    label: str
-    operator: str
-    value: str
-
-    def __str__(self) -> str:
-        quoted = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.label}{self.operator}"{quoted}"'
+class _Series(msgspec.Struct):
+    metric: dict[str, str]
+    value: tuple[float, str]
 
 
-def expression(metric: str, matchers: list[Matcher]) -> str:
-    """Return the PromQL for a metric: a series as it is, or a counter's rate. Raises `BadRequest` for a name that none can have."""
-    if not _NAME.fullmatch(metric):
-        raise BadRequest(f"{metric!r} is no metric's name")
-    inside = ",".join(map(str, matchers))
-    if metric.endswith(RATE_SUFFIX):
-        return f"rate({metric.removesuffix(RATE_SUFFIX)}_total{{{inside}}}[{WINDOW:g}s])"
-    return f"{metric}{{{inside}}}"
+class _Vector(msgspec.Struct):
+    kind: str = msgspec.field(name="resultType")
+    result: list[_Series]
 
 
-def matchers_of(selector: str) -> list[Matcher]:
-    """Return a label selector as conditions. Raises `BadRequest` for one that cannot be parsed."""
-    found, at = [], 0
-    while at < len(selector):
-        term = _TERM.match(selector, at)
-        if term is None:
-            raise BadRequest(f"unable to parse the metric's selector {selector!r}")
-        at = term.end()
-        found.append(_matcher(term))
-    return found
+class _Success(msgspec.Struct, Generic[_T], tag="success", tag_field="status"):
+    data: _T
 
 
-def one_of(label: str, values: list[str]) -> Matcher:
-    """Return the condition that a label has one of these values."""
-    return Matcher(label, "=~", "|".join(map(re.escape, values)))
+class _Failure(msgspec.Struct, tag="error", tag_field="status"):
+    error: str = ""
 
 
-def _matcher(term: re.Match[str]) -> Matcher:
-    if term["absent"]:
-        return Matcher(_label(term["absent"]), "=", "")
-    label = _label(term["key"])
-    if term["set"]:
-        values = [each.strip() for each in term["values"].split(",")]
-        return one_of(label, values)._replace(operator="=~" if term["set"] == "in" else "!~")
-    if term["operator"]:
-        return Matcher(label, "!=" if term["operator"] == "!=" else "=", term["value"])
-    return Matcher(label, "!=", "")
-
-
-def _label(key: str) -> str:
-    """Return a label's name as Prometheus spells it: what it has no letters for becomes `_`."""
-    return re.sub(r"[^a-zA-Z0-9_]", "_", key)
+class _Answer(NamedTuple):
+    status: int
+    content_type: str
+    body: bytes
 
 
 class Prometheus:
-    """One Prometheus server, at a URL such as `http://127.0.0.1:9090`."""
+    """The server at a URL such as `http://127.0.0.1:9090`. `patience`: how many seconds an answer may take."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock, patience: float = SECONDS) -> None:
         self._url = url.rstrip("/")
+        self._clock = clock
+        self._patience = patience
         self._session: aiohttp.ClientSession | None = None
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._rests_until = 0.0
 
     async def query(self, text: str) -> list[Sample]:
-        """Return the values that a query has now. Raises `ServiceUnavailable` when the server does not answer it."""
-        result = await self._get("/api/v1/query", {"query": text})
-        if not isinstance(result, dict) or result.get("resultType") != "vector":
-            raise ServiceUnavailable("Prometheus did not answer with a vector")
-        series = result.get("result") or []
-        if len(series) > _SERIES_LIMIT:
+        """Return the values that a query has now. Raises `ServiceUnavailable` when the server has no answer to it that can be used,
+        `BadRequest` when there are too many series."""
+        found = await self._get("/api/v1/query", {"query": text}, _Success[_Vector])
+        if found.kind != "vector":
+            raise self._useless(f"answered with a {_short(found.kind)} where a vector was expected")
+        if len(found.result) > SERIES_LIMIT:
             raise BadRequest(
-                f"the metric has {len(series)} series, at most {_SERIES_LIMIT} are read: narrow the selector"
+                f"the metric has {len(found.result)} series, at most {SERIES_LIMIT} are read: narrow the selector"
             )
-        samples = [Sample(each["metric"], float(each["value"][1]), float(each["value"][0])) for each in series]
-        return [each for each in samples if math.isfinite(each.value)]
+        samples = [self._sample(each) for each in found.result]
+        return [each for each in samples if abs(each.value) < _MOST]  # which NaN is not either
 
     async def names(self) -> list[str]:
-        """Return the names of all series. Raises as `query`."""
-        found = await self._get("/api/v1/label/__name__/values", {})
-        return [str(each) for each in found][:_SERIES_LIMIT] if isinstance(found, list) else []
+        """Return the names of the series that there are. Raises `ServiceUnavailable` as `query`."""
+        asked = {"limit": str(SERIES_LIMIT)}
+        found = await self._get("/api/v1/label/__name__/values", asked, _Success[list[str]])
+        return [each for each in found[:SERIES_LIMIT] if is_name(each)]
 
-    async def _get(self, path: str, query: dict[str, str]) -> Any:
-        import aiohttp
-
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SECONDS))
+    def _sample(self, series: _Series) -> Sample:
+        time, text = series.value
         try:
-            async with self._session.get(self._url + path, params=query, allow_redirects=False) as answer:
-                body = await answer.content.read(_ANSWER_LIMIT + 1)
-                while len(body) <= _ANSWER_LIMIT and (more := await answer.content.read(_ANSWER_LIMIT)):
-                    body += more
-            if len(body) > _ANSWER_LIMIT:
-                raise ServiceUnavailable(f"Prometheus answered with more than {_ANSWER_LIMIT} bytes")
-            found = orjson.loads(body)
-        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
-            raise ServiceUnavailable(f"Prometheus at {self._url} cannot be asked: {error}") from error
-        if not isinstance(found, dict) or found.get("status") != "success":
-            said = found.get("error") if isinstance(found, dict) else body[:200].decode(errors="replace")
-            raise ServiceUnavailable(f"Prometheus refused the query: {said}")
-        return found.get("data")
+            value = float(text) if len(text) <= _NUMBER_LIMIT else None
+        except ValueError:
+            value = None
+        if value is None or not 0 <= time <= _LAST:
+            raise self._useless(f"answered with the value {_short(text)!r} at {time:g}")
+        return Sample(series.metric, value, time)
+
+    async def _get(self, path: str, query: dict[str, str], shape: type[_Success[_T]]) -> _T:
+        left = self._rests_until - self._clock.monotonic()
+        if left > 0:
+            raise self._useless(f"was silent for {self._patience:g} s, and is asked again in {math.ceil(left)} s")
+        try:
+            async with asyncio.timeout(self._patience), self._gate:
+                answer = await self._ask(path, query)
+        except TimeoutError as error:
+            self._rests_until = self._clock.monotonic() + REST
+            raise self._useless(f"did not answer within {self._patience:g} s") from error
+        except aiohttp.ClientError as error:
+            raise self._useless(f"cannot be asked: {_short(str(error) or type(error).__name__)}") from error
+        if len(answer.body) > ANSWER_LIMIT:
+            raise self._useless(f"answered with more than {ANSWER_LIMIT} bytes")
+        return self._data(answer, shape)
+
+    def _data(self, answer: _Answer, shape: type[_Success[_T]]) -> _T:
+        try:
+            found = msgspec.json.decode(answer.body, type=shape | _Failure)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if answer.status != 200:
+                raise self._useless(f"answered with the status {answer.status}") from error
+            said = f"answered with {_short(answer.content_type)} that is not what it should be"
+            raise self._useless(f"{said}: {_short(str(error))}") from error
+        if isinstance(found, _Failure):
+            raise self._useless(f"refused the query: {_short(found.error)}")
+        if answer.status != 200:
+            raise self._useless(f"answered with the status {answer.status}")
+        return found.data
+
+    async def _ask(self, path: str, query: dict[str, str]) -> _Answer:
+        """Return an answer, of its body at most one byte more than there may be, as it was sent: what is packed may be endless."""
+        if self._session is None:
+            headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers=headers,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        async with self._session.get(self._url + path, params=query, allow_redirects=False) as answer:
+            body = bytearray()
+            while len(body) <= ANSWER_LIMIT and (more := await answer.content.read(ANSWER_LIMIT + 1 - len(body))):
+                body += more
+            return _Answer(answer.status, answer.content_type, bytes(body))
+
+    def _useless(self, said: str) -> ServiceUnavailable:
+        return ServiceUnavailable(f"Prometheus at {self._url} {said}")
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

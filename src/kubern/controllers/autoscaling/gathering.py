@@ -23,6 +23,8 @@ _CUSTOM = "/apis/custom.metrics.k8s.io/v1beta2"
 _EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1"
 _PLURALS = {"Deployment": "deployments", "ReplicaSet": "replicasets", "StatefulSet": "statefulsets"}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_SHOWN = 200
+"""Characters of what is said about an answer that cannot be read."""
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -75,6 +77,10 @@ async def _fetch(client: Client, spec: Obj, namespace: str, selector: str) -> Fe
         return await _external_metric(client, own["metric"], namespace)
     except StatusError as error:
         return Fetched(error=_unable(kind, own, namespace, error.message))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        # any server may stand behind these APIs
+        why = f"the answer is not what it should be: {error!r}"
+        return Fetched(error=_unable(kind, own, namespace, why[:_SHOWN]))
 
 
 def _unable(kind: str, own: Obj, namespace: str, why: str) -> str:

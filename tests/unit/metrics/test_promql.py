@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubern.base.errors import BadRequest
-from kubern.metrics.prometheus import Matcher, expression, matchers_of
+from kubern.metrics.promql import Matcher, expression, matchers_of
 
 
 @pytest.mark.parametrize(
