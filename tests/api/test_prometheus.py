@@ -91,12 +91,15 @@ async def cluster(program: Path, exporter: str, tmp_path: Path) -> AsyncIterator
     with prometheus.running(program, own, exporter) as url:
         asked = Prometheus(url, SystemClock())
         async with started(tmp_path, Options(root_ca="PEM", autoscaling=scaling)) as made:
-            outside = ExternalMetrics(made.client, asked)
+            outside = ExternalMetrics(made.client, SystemClock(), asked)
             inside = CustomMetrics(made.client, SystemClock(), list, asked)
             made.extensions.attach("kube-system", external.SERVICE, outside.handle)
             made.extensions.attach("kube-system", custom.SERVICE, inside.handle)
-            await outside.run()
+            await register(made.client, external.APISERVICE)
             await register(made.client, custom.APISERVICE)
+            while "queue_length" not in await asked.names():
+                await SystemClock().sleep(0.1)  # the exporter has not been asked yet
+            await outside.look()
             yield made
         await asked.close()
 

@@ -79,7 +79,7 @@ class Companions:
         user = client_as("system:custom-metrics")
         self.custom_metrics = CustomMetrics(user, clock, pods.list, prometheus)
         """Answers custom.metrics.k8s.io likewise."""
-        self.external_metrics = ExternalMetrics(user, prometheus) if prometheus else None
+        self.external_metrics = ExternalMetrics(user, clock, prometheus) if prometheus else None
         """Answers external.metrics.k8s.io, where there is a Prometheus server."""
 
     def _virtual_metrics(self, node: str) -> Mapping[Id, Reading] | None:

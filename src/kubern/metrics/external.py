@@ -1,19 +1,21 @@
 """external.metrics.k8s.io/v1beta1 out of a Prometheus server: what an autoscaler asks about things outside the cluster.
 
 Run beside the apiserver, which calls `handle`, where a Prometheus server is known. A metric is a series' name, or `x_per_second` for the
-rate of the counter `x_total`; the selector chooses among its series. What always holds: who may read a metric in one namespace may read
+rate of the counter `x_total`; the selector chooses among its series. What always holds: what is listed is answered from memory, so that
+the API is there, and can say what is wrong, while Prometheus is away; who may read a metric in one namespace may read
 it in all, as the series are not the namespace's.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 import orjson
 
-from kubern.base.clock import rfc3339
+from kubern.base.clock import Clock, rfc3339
 from kubern.base.errors import NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.client import ApiClient
@@ -30,18 +32,33 @@ SERVICE = "kubern-external-metrics"
 APISERVICE = api_service(GROUP, VERSION, SERVICE)
 _ROOT = f"/apis/{GROUP}/{VERSION}"
 _JSON = (("content-type", "application/json"),)
+EVERY = 30.0
+"""Seconds between two looks at which series there are."""
+_log = logging.getLogger(__name__)
 
 
 class ExternalMetrics:
     """The adapter."""
 
-    def __init__(self, client: ApiClient, prometheus: Prometheus) -> None:
+    def __init__(self, client: ApiClient, clock: Clock, prometheus: Prometheus) -> None:
         self._client = client
+        self._clock = clock
         self._prometheus = prometheus
+        self._names: list[str] = []
 
     async def run(self) -> None:
-        """Register."""
+        """Register, and keep what is listed true until cancelled."""
         await register(self._client, APISERVICE)
+        while True:
+            await self.look()
+            await self._clock.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Ask which series there are. What was known stays when there is no answer."""
+        try:
+            self._names = await self._prometheus.names()
+        except StatusError as error:
+            _log.warning("what external metrics there are is not known: %s", error)
 
     async def handle(self, request: Request) -> Response:
         """Answer a request below `/apis/external.metrics.k8s.io`."""
@@ -55,7 +72,7 @@ class ExternalMetrics:
     async def _get(self, parts: list[str], selector: str) -> Obj:
         match parts:
             case [""]:
-                return await self._resources()
+                return self._resources()
             case ["namespaces", _, metric]:
                 samples = await self._prometheus.query(expression(metric, matchers_of(selector)))
                 items = [_item(metric, sample) for sample in samples]
@@ -64,8 +81,8 @@ class ExternalMetrics:
                 }  # fmt: skip
         raise NotFound("the server could not find the requested resource")
 
-    async def _resources(self) -> Obj:
-        names = await self._prometheus.names()
+    def _resources(self) -> Obj:
+        names = self._names
         rates = [name.removesuffix("_total") + RATE_SUFFIX for name in names if name.endswith("_total")]
         listed = [
             {"name": name, "singularName": "", "namespaced": True, "kind": "ExternalMetricValueList", "verbs": ["get"]}
