@@ -59,6 +59,8 @@ def test_a_database_finds_its_data_again_and_a_deleted_claim_takes_it_away(clust
     assert second["metadata"]["uid"] != first["metadata"]["uid"]
     assert second["spec"]["nodeName"] == first["spec"]["nodeName"]
     eventually(lambda: (folder / "log").read_text().split() == ["started"] * 2)
+    for number in range(3000):
+        (folder / str(number)).touch()
 
     cluster.kubectl("patch", "pvc", "data-db-0", "-n", namespace, "--type=merge", "-p",
                     '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}')  # fmt: skip
@@ -69,6 +71,7 @@ def test_a_database_finds_its_data_again_and_a_deleted_claim_takes_it_away(clust
     cluster.kubectl("delete", "pvc", "data-db-0", "-n", namespace)
     eventually(lambda: not cluster.kubectl("get", "pv", volume["metadata"]["name"], "--ignore-not-found"))
     assert not folder.exists()
+    eventually(lambda: not [each for each in folder.parent.iterdir() if each.name.startswith("end-")])
 
 
 def test_a_claim_that_a_pod_brings_along_goes_with_it(cluster, namespace):

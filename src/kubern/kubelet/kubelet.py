@@ -90,6 +90,7 @@ class Kubelet:
                 heartbeat = Heartbeat(self._client, self._runtime, self._settings, self._machine, self._clock)
                 group.create_task(heartbeat.run())
                 group.create_task(recorder.run())
+                group.create_task(self.served.emptying.run(), name="local volumes that are to go")
                 self._informers.start(group)
                 self._tell_started(recorder)
                 # pods read their services when they start, so those come first

@@ -7,11 +7,11 @@ a request says.
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 from kubern.base.errors import BadRequest, NotFound
 from kubern.base.json import Obj
+from kubern.kubelet.emptying import put_away
 
 PROVISIONED_BY, PROVISIONER = "pv.kubernetes.io/provisioned-by", "kubern.io/local"
 _NAME = re.compile(r"pvc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,15 +36,13 @@ class LocalVolumes:
         path.chmod(_MODE)
 
     def remove(self, name: str) -> None:
-        """Delete a volume's directory with all that is in it; one that is not there is no error. Raises `NotFound`, `BadRequest`,
-        `OSError`."""
+        """Take a volume's directory away; what is in it is deleted in its time by `Emptying`. One that is not there is no error. Raises
+        `NotFound`, `BadRequest`, `OSError`."""
         if self._root is None:
             raise NotFound("this node keeps no local volumes")
         if not _NAME.fullmatch(name):
             raise BadRequest(f"{name!r} is not the name of a local volume: pvc- and a uid are wanted")
-        path = self._root / name
-        if path.is_dir():
-            shutil.rmtree(path)
+        put_away(self._root / name)
 
 
 NONE = LocalVolumes(None)

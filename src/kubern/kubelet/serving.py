@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from kubern.base.clock import Clock, rfc3339_micro
-from kubern.base.errors import BadRequest, NotFound
+from kubern.base.errors import BadRequest, InternalError, NotFound
 from kubern.base.json import Obj
 from kubern.base.metrics import Family, expose, process_families, single
 from kubern.client.event_counts import EventCounts
 from kubern.http.relay import Streams
 from kubern.kubelet.configs import log_path
+from kubern.kubelet.emptying import Emptying
 from kubern.kubelet.local_volumes import LocalVolumes
 from kubern.kubelet.machine import Machine, measure
 from kubern.kubelet.observed import restart_count
@@ -42,6 +43,8 @@ class ServedNode:
         self._clock = clock
         self._workers = workers
         self._begun = clock.now().timestamp()
+        self.emptying = Emptying(settings.local_volume_path, clock)
+        """Deletes what local volumes held; to be run by whoever runs the node."""
         self.told = EventCounts()
         """What became of the kubelet's Events."""
 
@@ -83,7 +86,11 @@ class ServedNode:
         return list(found.values())
 
     async def remove_local_volume(self, name: str) -> None:
-        await asyncio.to_thread(LocalVolumes(self._settings.local_volume_path).remove, name)
+        try:
+            await asyncio.to_thread(LocalVolumes(self._settings.local_volume_path).remove, name)
+        except OSError as error:
+            raise InternalError(f"the local volume {name} cannot be removed: {error}") from error
+        self.emptying.wake()
 
     def container_log(self, pod: Obj, container: str, previous: bool) -> ContainerLog:
         meta = pod["metadata"]

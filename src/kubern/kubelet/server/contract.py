@@ -74,8 +74,8 @@ class Node(Protocol):
         ...
 
     async def remove_local_volume(self, name: str) -> None:
-        """Delete the directory of a local volume, if there is one. Raises `NotFound` where no such volumes are kept, `BadRequest` for a
-        name that is not one's."""
+        """Take away the directory of a local volume, if there is one; what it holds may be deleted later. Raises `NotFound` where
+        no such volumes are kept, `BadRequest` for a name that is not one's, `InternalError` where the disk refuses."""
         ...
 
     async def stats_summary(self) -> Obj:
