@@ -1,10 +1,10 @@
 """Directories that are to go, such as those of deleted volumes: taken away little by little, so that a huge one holds nobody up.
 
-Whoever wants one to go renames it, beside itself, with `put_away`; `Emptying` runs as a task of the node's agent and deletes what is
-found under such names. What always holds: putting away takes next to no room on a full disk, and no time; what an agent had not finished
-the next goes on with, as all that is known is the names; no link is followed and nothing else is touched, whatever runs inside; a
-disk that is mounted inside is left alone; agents that share the folder do not disturb each other; open files and memory are bounded,
-however deep or wide a directory is.
+Whoever cannot wait renames one, beside itself, with `put_away`: `Emptying` runs as a task of the node's agent and deletes what is found
+under such names. Who can wait calls `delete`. What always holds: putting away takes next to no room on a full disk, and no time; what
+an agent had not finished the next goes on with, as all that is known is the names; no link is followed and nothing else is touched,
+whatever runs inside; a disk that is mounted inside is left alone; agents that share the folder do not disturb each other; open files
+and memory are bounded, however deep or wide a directory is.
 """
 
 from __future__ import annotations
@@ -70,25 +70,12 @@ class Emptying:
             return
         while True:
             self._wake.clear()
-            gone, failure = await self._round(self._root)
+            gone, failure = await _round(self._root, self._clock)
             if gone:
                 continue
             if failure:
                 _log.warning("%s", failure)
             await self._rest()
-
-    async def _round(self, root: Path) -> tuple[int, str]:
-        """Go over everything once; return how many entries are gone, and why the last of the others is not."""
-        gone, failure, steps = 0, "", _emptied(root)
-        try:
-            while found := await asyncio.to_thread(lambda: list(islice(steps, AT_ONCE))):
-                gone += found.count(GONE)
-                failure = next((each for each in reversed(found) if each), failure)
-                await self._clock.sleep(PAUSE)
-        except OSError as error:
-            # a disk that cannot be read must not end the agent
-            failure = f"what was put away in {root} cannot be read: {error}"
-        return gone, failure
 
     async def _rest(self) -> None:
         waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(AGAIN))]
@@ -97,6 +84,34 @@ class Emptying:
         finally:
             for each in waits:
                 each.cancel()
+
+
+async def delete(path: Path, clock: Clock) -> None:
+    """Delete a directory with all that is in it, in steps between which others are served; what cannot be deleted is logged."""
+    while True:
+        gone, failure = await _round(path.parent, clock, path.name)
+        if not gone:
+            break
+    if failure:
+        _log.warning("%s", failure)
+
+
+async def _round(root: Path, clock: Clock, name: str = "") -> tuple[int, str]:
+    """Go once over what was put away in `root`, and over `name`; return how many entries are gone, and why the last of the others is
+    not."""
+    gone, failure, steps = 0, "", _emptied(root, name)
+    found: list[str | None] = [None] * AT_ONCE
+    try:
+        while len(found) == AT_ONCE:
+            found = await asyncio.to_thread(lambda: list(islice(steps, AT_ONCE)))
+            gone += found.count(GONE)
+            failure = next((each for each in reversed(found) if each), failure)
+            if len(found) == AT_ONCE:
+                await clock.sleep(PAUSE)
+    except OSError as error:
+        # a disk that cannot be read must not end the agent
+        failure = f"what is to go in {root} cannot be read: {error}"
+    return gone, failure
 
 
 if TYPE_CHECKING:
@@ -111,15 +126,15 @@ class _Level(NamedTuple):
     entries: Scan
 
 
-def _emptied(root: Path) -> Iterator[str | None]:
-    """Delete what was put away in `root`, yielding for each entry: `GONE`, why it is still there, or None for a directory that was
-    opened."""
+def _emptied(root: Path, own: str) -> Iterator[str | None]:
+    """Delete what was put away in `root`, and `own`, yielding for each entry: `GONE`, why it is still there, or None for a directory that
+    was opened."""
     try:
         fd = os.open(root, _DIRECTORY)
     except FileNotFoundError:
         return
     try:
-        for name in [each for each in os.listdir(fd) if each.startswith(PREFIX)]:
+        for name in [each for each in os.listdir(fd) if each.startswith(PREFIX) or each == own]:
             yield from _tree(fd, name)
     finally:
         os.close(fd)

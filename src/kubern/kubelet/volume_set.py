@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from kubern.base.json import Obj
 from kubern.base.scan import scan
 from kubern.kubelet import volumes
 from kubern.kubelet.downward import Host
+from kubern.kubelet.emptying import delete
 from kubern.kubelet.local_volumes import NONE, LocalVolumes
 from kubern.kubelet.podspec import uid
 from kubern.kubelet.volume import Mounter, ObjectSource, Place, Volume, VolumeError
@@ -83,13 +83,14 @@ class VolumeSet:
         raise VolumeError(f"no volume plugin matched name: {', '.join(field for field in entry if field != 'name')}")
 
     async def remove(self, pod_uid: str) -> None:
-        """Take away everything that the pod kept on the node."""
-        await asyncio.to_thread(self._remove, self._root / "pods" / pod_uid)
+        """Take away everything that the pod kept on the node, however much that is."""
+        folder = self._root / "pods" / pod_uid
+        await asyncio.to_thread(self._unmount, folder)
+        await delete(folder, self._clock)
 
-    def _remove(self, folder: Path) -> None:
+    def _unmount(self, folder: Path) -> None:
         for path in _mounts_below(folder, Path("/proc/self/mounts").read_text()):
             self._mounter.unmount(path)
-        shutil.rmtree(folder, ignore_errors=True)
 
     def known(self) -> set[str]:
         """Return the uids of the pods that have something on the node."""

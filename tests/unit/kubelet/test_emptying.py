@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubern.base.clock import FakeClock, SystemClock
-from kubern.kubelet.emptying import AGAIN, AT_ONCE, DEPTH, PREFIX, Emptying, put_away
+from kubern.kubelet.emptying import AGAIN, AT_ONCE, DEPTH, PREFIX, Emptying, delete, put_away
 
 LIMIT = 60.0
 
@@ -143,6 +143,17 @@ async def test_what_cannot_go_yet_is_said_and_tried_again(
         while os.listdir(tmp_path):
             await SystemClock().sleep(0.005)
             await clock.advance(AGAIN)
+
+
+async def test_who_waits_finds_it_gone_however_deep_and_wide(tmp_path: Path) -> None:
+    deep(tmp_path / "v", 3 * DEPTH)
+    for number in range(2 * AT_ONCE):
+        (tmp_path / "v" / str(number)).touch()
+    (tmp_path / "kept").mkdir()
+    for name in ("v", "v", "none"):
+        await delete(tmp_path / name, SystemClock())
+    assert os.listdir(tmp_path) == ["kept"]
+    await delete(tmp_path / "not" / "there", SystemClock())
 
 
 async def test_waking_is_heard_while_it_rests(tmp_path: Path) -> None:
