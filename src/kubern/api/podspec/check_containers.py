@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from kubern.api import field, names
 from kubern.api.podspec.check_claims import check_used_claims
 from kubern.api.podspec.check_env import check_env, check_env_from
+from kubern.api.podspec.check_mounts import check_devices, check_mounts
 from kubern.api.podspec.check_probes import check_lifecycle, check_probes
 from kubern.api.podspec.check_resources import check_resize_policy, check_resources
 from kubern.api.podspec.check_restart_rules import check_restart_rules
 from kubern.api.podspec.check_security import check_container_security
 from kubern.api.podspec.containers import is_sidecar
-from kubern.api.podspec.paths import descending_path
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -71,8 +71,8 @@ def check_container(container: Obj, path: str, pod: Pod) -> list[Cause]:
     causes += _check_ports(container.get("ports") or [], f"{path}.ports", pod)
     causes += check_env(container.get("env") or [], f"{path}.env")
     causes += check_env_from(container.get("envFrom") or [], f"{path}.envFrom")
-    causes += _check_mounts(container, path, pod)
-    causes += _check_devices(container, path, pod)
+    causes += check_mounts(container, path, pod.volumes)
+    causes += check_devices(container, path, pod.volumes)
     causes += _one_of(container, "imagePullPolicy", _PULL_POLICIES, path)
     causes += check_resources(container.get("resources"), f"{path}.resources")
     used = (container.get("resources") or {}).get("claims") or []
@@ -187,92 +187,4 @@ def _host_port_conflicts(containers: list[Obj], path: str) -> list[Cause]:
             if key in taken:
                 causes.append(field.duplicate(f"{path}[{i}].ports[{j}].hostPort", key))
             taken.add(key)
-    return causes
-
-
-def _check_mounts(container: Obj, path: str, pod: Pod) -> list[Cause]:
-    causes: list[Cause] = []
-    devices = container.get("volumeDevices") or ()
-    device_names = {device.get("name") for device in devices}
-    device_paths = {device.get("devicePath") for device in devices}
-    taken: set[str] = set()
-    for i, mount in enumerate(container.get("volumeMounts") or ()):
-        here = f"{path}.volumeMounts[{i}]"
-        name, target = mount.get("name") or "", mount.get("mountPath") or ""
-        if not name:
-            causes.append(field.required(f"{here}.name"))
-        if name not in pod.volumes:
-            causes.append(field.not_found(f"{here}.name", name))
-        if not target:
-            causes.append(field.required(f"{here}.mountPath"))
-        if target in taken:
-            causes.append(field.invalid(f"{here}.mountPath", target, "must be unique"))
-        taken.add(target)
-        if name in device_names:
-            causes.append(field.invalid(f"{here}.name", name, "must not already exist in volumeDevices"))
-        if target in device_paths:
-            causes.append(
-                field.invalid(f"{here}.mountPath", target, "must not already exist as a path in volumeDevices")
-            )
-        causes += _check_mount_details(mount, container, here)
-    return causes
-
-
-def _check_mount_details(mount: Obj, container: Obj, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    sub, expression = mount.get("subPath") or "", mount.get("subPathExpr") or ""
-    causes += descending_path(sub, f"{path}.subPath")
-    if expression and sub:
-        message = "subPathExpr and subPath are mutually exclusive"
-        causes.append(field.invalid(f"{path}.subPathExpr", expression, message))
-    causes += descending_path(expression, f"{path}.subPathExpr")
-    propagation = mount.get("mountPropagation")
-    supported = ["Bidirectional", "HostToContainer", "None"]
-    if propagation is not None and propagation not in supported:
-        causes.append(field.not_supported(f"{path}.mountPropagation", propagation, supported))
-    if propagation == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
-        message = "Bidirectional mount propagation is available only to privileged containers"
-        causes.append(field.forbidden(f"{path}.mountPropagation", message))
-    return causes + _check_recursive(mount, f"{path}.recursiveReadOnly")
-
-
-def _check_recursive(mount: Obj, path: str) -> list[Cause]:
-    mode = mount.get("recursiveReadOnly")
-    if mode not in (None, "Disabled", "IfPossible", "Enabled"):
-        return [field.not_supported(path, mode, ["Disabled", "Enabled", "IfPossible"])]
-    if mode in (None, "Disabled"):
-        return []
-    causes: list[Cause] = []
-    if not mount.get("readOnly"):
-        causes.append(field.forbidden(path, "may only be specified when readOnly is true"))
-    if mount.get("mountPropagation") not in (None, "None"):
-        message = "may only be specified when mountPropagation is None or not specified"
-        causes.append(field.forbidden(path, message))
-    return causes
-
-
-def _check_devices(container: Obj, path: str, pod: Pod) -> list[Cause]:
-    causes: list[Cause] = []
-    taken: set[str] = set()
-    names_taken: set[str] = set()
-    for i, device in enumerate(container.get("volumeDevices") or ()):
-        here = f"{path}.volumeDevices[{i}]"
-        name, target = device.get("name") or "", device.get("devicePath") or ""
-        if not name:
-            causes.append(field.required(f"{here}.name"))
-        if name in names_taken:
-            causes.append(field.invalid(f"{here}.name", name, "must be unique"))
-        volume = pod.volumes.get(name)
-        if volume is None:
-            causes.append(field.not_found(f"{here}.name", name))
-        elif volume.get("persistentVolumeClaim") is None and volume.get("ephemeral") is None:
-            message = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
-            causes.append(field.invalid(f"{here}.name", name, message))
-        if not target:
-            causes.append(field.required(f"{here}.devicePath"))
-        if target in taken:
-            causes.append(field.invalid(f"{here}.devicePath", target, "must be unique"))
-        causes += descending_path(target.removeprefix("/"), f"{here}.devicePath")
-        taken.add(target)
-        names_taken.add(name)
     return causes

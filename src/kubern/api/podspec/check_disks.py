@@ -23,17 +23,20 @@ _HIGHEST_UNIT = 255
 
 def check_iscsi(source: Obj, path: str) -> list[Cause]:
     """Return what is wrong with an `iscsi` source, its required fields aside."""
-    name, causes = source.get("iqn") or "", list[Cause]()
-    form = _NAMES.get(name[:3])
-    if name and form is None:
-        causes.append(field.invalid(f"{path}.iqn", name, "must be valid format starting with iqn, eui, or naa"))
-    elif form is not None and not form.match(name):
-        causes.append(field.invalid(f"{path}.iqn", name, "must be valid format"))
+    name, own = source.get("iqn") or "", source.get("initiatorName")
+    causes = _check_name(name, f"{path}.iqn") if name else []
     causes += _check_unit(source.get("lun") or 0, f"{path}.lun")
     checks_login = source.get("chapAuthDiscovery") or source.get("chapAuthSession")
     if checks_login and source.get("secretRef") is None:
         causes.append(field.required(f"{path}.secretRef"))
-    return causes
+    return causes if own is None else [*causes, *_check_name(own, f"{path}.initiatorname")]
+
+
+def _check_name(name: str, path: str) -> list[Cause]:
+    form = _NAMES.get(name[:3])
+    if form is None:
+        return [field.invalid(path, name, "must be valid format starting with iqn, eui, or naa")]
+    return [] if form.match(name) else [field.invalid(path, name, "must be valid format")]
 
 
 def check_fc(source: Obj, path: str) -> list[Cause]:
@@ -75,6 +78,6 @@ def check_azure_disk(source: Obj, path: str) -> list[Cause]:
     if kind is not None and kind not in _KINDS:
         causes.append(field.not_supported(f"{path}.kind", kind, _KINDS))
     start, form = ("/subscriptions/", _MANAGED) if kind == "Managed" else ("https://", _BLOB)
-    if address and not address.startswith(start):
+    if not address.startswith(start):
         causes.append(field.not_supported(f"{path}.diskURI", address, [form]))
     return causes

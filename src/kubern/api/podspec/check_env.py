@@ -35,6 +35,7 @@ _DIVISORS = {
         _SIZES,
         f"only divisor's values {', '.join(_SIZES)} are supported with the local ephemeral storage resource",
     ),
+    "hugepages": (_SIZES, f"only divisor's values {', '.join(_SIZES)} are supported with the hugepages resource"),
 }
 
 
@@ -104,11 +105,11 @@ def check_resource_field(ref: Obj, path: str, volume: bool) -> list[Cause]:
     if wanted not in _RESOURCES:
         if kind not in ("limits", "requests") or not resource.startswith("hugepages-"):
             return [field.not_supported(f"{path}.resource", wanted, list(_RESOURCES))]
-        resource = "memory"
+        resource = "hugepages"
     allowed, message = _DIVISORS[resource]
     divisor = ref.get("divisor")
     if divisor not in (None, "", "0", 0) and str(divisor) not in allowed:
-        causes.append(field.invalid(f"{path}.divisor", resource, message))
+        causes.append(field.invalid(f"{path}.divisor", wanted, message))
     return causes
 
 

@@ -112,7 +112,7 @@ CONTAINER_CASES: list[tuple[str, Obj, str, str]] = [
     ),
     (
         "sub-path", {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "../up"}]},
-        f"{C}.volumeMounts[0].subPath", 'Invalid value: "../up": must not contain \'..\'',
+        f"{C}.volumeMounts.subPath", 'Invalid value: "../up": must not contain \'..\'',
     ),
     (
         "request-over-limit", {"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}}, f"{C}.resources.requests",

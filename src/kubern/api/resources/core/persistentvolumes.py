@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from posixpath import normpath
+
 from kubern.api import field, names
 from kubern.api.podspec.check_scheduling import check_node_selector
+from kubern.api.podspec.check_shares import check_persistent
 from kubern.api.podspec.check_volumes import SOURCES, check_source
 from kubern.api.podspec.update import difference
 from kubern.api.podspec.volume_defaults import default_source
@@ -14,7 +17,7 @@ from kubern.api.rules.quantities import store_maps
 from kubern.api.rules.values import at, fill, fill_empty
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
-from kubern.base.quantity import parse
+from kubern.base.quantity import canonical, parse
 
 ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 _SHORT_MODES = (
@@ -43,25 +46,16 @@ def _validate(volume: Obj) -> list[Cause]:
     causes = check_access_modes(spec, "spec")
     causes += _check_capacity(spec.get("capacity") or {})
     causes += one_of(spec, "persistentVolumeReclaimPolicy", "spec.", ["Delete", "Recycle", "Retain"])
+    causes += _check_affinity(spec.get("nodeAffinity"))
     causes += check_source(spec, "spec", "must specify a volume type", _MORE_THAN_ONE)
-    causes += _check_csi(spec["csi"], "spec.csi") if spec.get("csi") is not None else []
-    affinity = spec.get("nodeAffinity")
-    if affinity is not None:
-        required = affinity.get("required")
-        path = "spec.nodeAffinity.required"
-        causes += [field.required(path, "must specify required node constraints")] if required is None else (
-            check_node_selector(required, path)
-        )  # fmt: skip
-    elif spec.get("local") is not None:
+    causes += check_persistent(spec, volume["metadata"].get("name") or "", "spec")
+    if spec.get("local") is not None and spec.get("nodeAffinity") is None:
         causes.append(field.required("spec.nodeAffinity", "Local volume requires node affinity"))
-    if (
-        spec.get("hostPath")
-        and spec.get("persistentVolumeReclaimPolicy") == "Recycle"
-        and at(spec, "hostPath.path") == "/"
-    ):
-        causes.append(
-            field.forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
-        )
+    causes += _check_csi(spec["csi"], "spec.csi") if spec.get("csi") is not None else []
+    root = at(spec, "hostPath.path")
+    if root and normpath(root) in ("/", "//") and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+        message = "may not be 'recycle' for a hostPath mount of '/'"
+        causes.append(field.forbidden("spec.persistentVolumeReclaimPolicy", message))
     name = spec.get("storageClassName") or ""
     if name:
         causes += [field.invalid("spec.storageClassName", name, message) for message in names.dns1123_subdomain(name)]
@@ -69,13 +63,33 @@ def _validate(volume: Obj) -> list[Cause]:
     return causes + _check_attributes_class(spec)
 
 
+def _check_affinity(affinity: Obj | None) -> list[Cause]:
+    if affinity is None:
+        return []
+    path, required = "spec.nodeAffinity.required", affinity.get("required")
+    if required is None:
+        return [field.required(path, "must specify required node constraints")]
+    return check_node_selector(required, path)
+
+
 def _check_csi(source: Obj, path: str) -> list[Cause]:
     causes = [] if source.get("volumeHandle") else [field.required(f"{path}.volumeHandle")]
     for name in _CSI_SECRETS:
         if source.get(name) is not None:
-            parts = ("namespace",) if name == "nodePublishSecretRef" else ("name", "namespace")  # as in pods
-            causes += [field.required(f"{path}.{name}.{part}") for part in parts if not source[name].get(part)]
+            causes += _check_secret(source[name], f"{path}.{name}", known=name == "nodePublishSecretRef")
     return causes
+
+
+def _check_secret(secret: Obj, path: str, *, known: bool) -> list[Cause]:
+    """Check which secret a driver gets; that one is named is `known` where pods' volumes ask for it as well."""
+    name, space, causes = secret.get("name") or "", secret.get("namespace") or "", list[Cause]()
+    if name:
+        causes += [] if known else [field.invalid(f"{path}.name", name, m) for m in names.dns1123_subdomain(name)]
+    elif not known:
+        causes.append(field.required(f"{path}.name"))
+    if not space:
+        return [*causes, field.required(f"{path}.namespace")]
+    return causes + [field.invalid(f"{path}.namespace", space, message) for message in names.dns1123_label(space)]
 
 
 def _check_attributes_class(spec: Obj) -> list[Cause]:
@@ -109,12 +123,14 @@ def check_access_modes(spec: Obj, path: str, missing: str = "") -> list[Cause]:
 def _check_capacity(capacity: Obj) -> list[Cause]:
     if not capacity:
         return [field.required("spec.capacity"), field.not_supported("spec.capacity", None, ["storage"])]
-    if list(capacity) != ["storage"]:
-        return [field.not_supported("spec.capacity", capacity, ["storage"])]
-    size = capacity["storage"]
-    if parse(size) <= 0:
-        return [field.invalid("spec.capacity[storage]", size, "must be greater than zero")]
-    return []
+    causes = [] if list(capacity) == ["storage"] else [field.not_supported("spec.capacity", capacity, ["storage"])]
+    for name, size in capacity.items():
+        here, amount = f"spec.capacity[{name}]", parse(size)
+        if amount < 0:
+            causes.append(field.invalid(here, amount.nano // 10**9, "must be a valid resource quantity"))
+        if amount <= 0:
+            causes.append(field.invalid(here, canonical(size), "must be greater than zero"))
+    return causes
 
 
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:
