@@ -338,7 +338,7 @@ def test_a_definition_whose_rule_does_not_compile_is_refused(custom: Custom) -> 
     crd = custom.crd(with_rules(**{"x-kubernetes-validations": [{"rule": "self.replicsa > 1"}]}))
     refused = custom.api("POST", CRDS, crd)
     assert refused.code == 422
-    where = "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule"
+    where = "spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule"
     assert where in refused.body["message"]
     assert "undefined field 'replicsa'" in refused.body["message"]
 

@@ -81,7 +81,7 @@ def _map(schema: Obj, keys: list[str], path: str) -> Iterator[Cause]:
         else:
             yield from _key(key, properties[key], items, f"{path}.items.properties[{key}]")
     if len(set(keys)) != len(keys):
-        yield field.invalid(f"{path}.{KEYS}", keys, "entries must be unique")
+        yield field.invalid(f"{path}.{KEYS}", keys, "must not contain duplicate entries")
 
 
 def _key(key: str, one: Obj, items: Obj, path: str) -> Iterator[Cause]:

@@ -48,14 +48,31 @@ _NAMES: dict[Any, str] = {
     str: "string", dict: "object", list: "array", int: "integer", bool: "boolean", _NUMBER: "number",
     dict | list: "object", dict | bool: "object",
 }  # fmt: skip
+_NOT_AT_ROOT = (
+    "additionalProperties", "allOf", "anyOf", "oneOf", "not", "enum", "default", "nullable", "maxProperties", "minProperties",
+    "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+)  # fmt: skip
+_AT_ROOT = (
+    "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems "
+    "UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations]"
+)
 _EMBEDDED = "x-kubernetes-embedded-resource"
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 
 
-def check_schema(schema: Obj, path: str) -> list[Cause]:
-    """Return what is wrong with a version's schema."""
-    return list(_check(schema, path, ROOT, 0))
+def check_schema(schema: Any, path: str, has_status: bool = False) -> list[Cause]:
+    """Return what is wrong with a version's schema; with a status of its own, its root may say less."""
+    causes = list(_check(schema, path, ROOT, 0))
+    if not isinstance(schema, dict):
+        return causes
+    if has_status and (first := next((key for key in _NOT_AT_ROOT if schema.get(key)), None)):
+        message = f"only {_AT_ROOT} fields are allowed at the root of the schema if the status subresource is enabled"
+        causes.append(field.invalid(path, {first: schema[first]}, message))
+    if schema.get("nullable"):
+        causes.append(field.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
+    return causes
 
 
 def _check(schema: Any, path: str, level: str, depth: int) -> Iterator[Cause]:

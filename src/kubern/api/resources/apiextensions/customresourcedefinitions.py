@@ -10,8 +10,8 @@ from kubern.api.rules import cells
 from kubern.api.rules.cel_rules import rule_problems
 from kubern.api.rules.checks import immutable, named, one_of
 from kubern.api.rules.conditions import condition, with_condition
+from kubern.api.rules.crd_names import check_conversion, check_names
 from kubern.api.rules.values import at, fill_empty, items, part, section
-from kubern.api.rules.webhooks import check_client
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -71,8 +71,8 @@ def validate(obj: Obj) -> list[Cause]:
         )
         causes.append(field.invalid("spec.preserveUnknownFields", True, message))
     causes += _check_versions(spec.get("versions") or [], "spec.versions")
-    causes += _check_names(part(spec, "names"), "spec.names")
-    return causes + _check_conversion(part(spec, "conversion"), "spec.conversion")
+    causes += check_names(part(spec, "names"), "spec.names")
+    return causes + check_conversion(part(spec, "conversion"), "spec.conversion")
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
@@ -146,67 +146,34 @@ def _check_group(group: str, path: str) -> list[Cause]:
 
 
 def _check_versions(versions: list[Obj], path: str) -> list[Cause]:
-    causes, seen = [], set()
+    causes = []
     for i, version in enumerate(versions):
-        name, here = version.get("name") or "", f"{path}[{i}]"
-        if name in seen:
-            causes.append(field.invalid(here, name, "must contain unique version names"))
-        seen.add(name)
-        causes += named(name, f"{here}.name", names.dns1035_label)
+        causes += named(version.get("name") or "", f"{path}[{i}].name", names.dns1035_label)
         if at(version, "schema.openAPIV3Schema") is None:
-            causes.append(field.required(f"{here}.schema.openAPIV3Schema", "schemas are required"))
-        else:
-            causes += _check_content(version, here)
+            causes.append(field.required(f"{path}[{i}].schema.openAPIV3Schema", "schemas are required"))
+    causes += _check_contents(versions)
+    if len({version.get("name") for version in versions}) < len(versions):
+        causes.append(field.invalid(path, versions, "must contain unique version names"))
     if sum(bool(version.get("storage")) for version in versions) != 1:
         causes.append(field.invalid(path, versions, "must have exactly one version marked as storage version"))
     return causes
 
 
-def _check_content(version: Obj, path: str) -> list[Cause]:
+def _check_contents(versions: list[Obj]) -> list[Cause]:
     # loaded with the first definition, not at start-up
     from kubern.api.rules.crd_schema import check_schema
-    from kubern.api.rules.crd_versions import check_version
+    from kubern.api.rules.crd_versions import Places, check_version
 
-    schema, here = version["schema"]["openAPIV3Schema"], f"{path}.schema.openAPIV3Schema"
-    causes = check_schema(schema, here)
-    return causes or [*check_version(version, path), *rule_problems(schema, here, root=True)]
-
-
-def _check_names(given: Obj, path: str) -> list[Cause]:
     causes = []
-    for name in ("plural", "singular", "kind", "listKind"):
-        value = given.get(name) or ""
-        if not value:
-            causes.append(field.required(f"{path}.{name}", ""))
-            continue
-        causes += [field.invalid(f"{path}.{name}", value, message) for message in names.dns1035_label(value.lower())]
-    for key in ("shortNames", "categories"):
-        for i, value in items(given, key):
-            causes += named(value, f"{path}.{key}[{i}]", names.dns1035_label)
-    if given.get("kind") and given.get("kind") == given.get("listKind"):
-        message = "kind and listKind may not be the same"
-        causes.append(field.invalid(f"{path}.listKind", given["listKind"], message))
-    return causes
-
-
-def _check_conversion(conversion: Obj, path: str) -> list[Cause]:
-    causes = one_of(conversion, "strategy", f"{path}.", ("None", "Webhook"))
-    webhook = conversion.get("webhook")
-    if conversion.get("strategy") == "None" and webhook is not None:
-        message = 'should not be set when strategy is not set to "Webhook"'
-        causes.append(field.forbidden(f"{path}.webhook", message))
-    if conversion.get("strategy") != "Webhook":
-        return causes
-    if at(webhook, "clientConfig") is None:
-        message = 'required when strategy is set to "Webhook"'
-        causes.append(field.required(f"{path}.webhook.clientConfig", message))
-    else:
-        causes += check_client(at(webhook, "clientConfig"), f"{path}.webhook.clientConfig")
-    versions, here = at(webhook, "conversionReviewVersions") or [], f"{path}.webhook.conversionReviewVersions"
-    if not versions:
-        causes.append(field.required(here, ""))
-    elif not {"v1", "v1beta1"} & set(versions):
-        causes.append(field.invalid(here, versions, "must include at least one of v1, v1beta1"))
+    for i, version in enumerate(versions):
+        places = Places.of(versions, i)
+        schema = at(version, "schema.openAPIV3Schema")
+        # what all versions share is looked at, and told, once
+        if schema is not None and (i == 0 or places.schema != "spec.validation"):
+            here = f"{places.schema}.openAPIV3Schema"
+            wrong = check_schema(schema, here, at(version, "subresources.status") is not None)
+            causes += wrong or rule_problems(schema, here, root=True)
+        causes += check_version(version, places, shared=i == 0)
     return causes
 
 

@@ -195,6 +195,9 @@ def _check_behavior(rules: Obj, path: str) -> list[Cause]:
     if window is not None and window > _MAX_WINDOW:
         message = f"must be less than or equal to {_MAX_WINDOW}"
         causes.append(field.invalid(f"{path}.stabilizationWindowSeconds", window, message))
+    tolerance = rules.get("tolerance")
+    if tolerance is not None and parse(tolerance) < parse("0"):
+        causes.append(field.invalid(f"{path}.tolerance", tolerance, "must be greater than or equal to 0"))
     causes += one_of(rules, "selectPolicy", f"{path}.", ("Disabled", "Max", "Min"), needed=False)
     if not rules.get("policies"):
         causes.append(field.required(f"{path}.policies", "must specify at least one Policy"))
