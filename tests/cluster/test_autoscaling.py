@@ -12,8 +12,8 @@ BUSYBOX = "localhost/kubern/busybox:1"
 SERVE = r"""mkdir -p /www/cgi-bin
 printf '#!/bin/sh\ni=0; while [ $i -lt 20000 ]; do i=$((i+1)); done\necho; echo done\n' > /www/cgi-bin/burn
 printf '#!/bin/sh\nprintf x >> /asked\necho; echo done\n' > /www/cgi-bin/count
-printf '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\n' > /www/cgi-bin/metrics
-printf 'echo "# TYPE http_requests_total counter"; echo "http_requests_total $(wc -c < /asked)"\n' >> /www/cgi-bin/metrics
+printf '#!/bin/sh\necho; echo "# TYPE http_requests_total counter"\n' > /www/cgi-bin/metrics
+printf 'echo "http_requests_total $(wc -c < /asked)"\n' >> /www/cgi-bin/metrics
 chmod +x /www/cgi-bin/*
 touch /asked
 exec httpd -f -p 8080 -h /www"""

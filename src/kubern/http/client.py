@@ -72,6 +72,8 @@ class Fetched:
     def __init__(self, channel: Channel, method: str) -> None:
         self._channel = channel
         self._parser = httptools.HttpResponseParser(self)
+        # RFC 9112, 2.2: as Go does, and as CGI scripts need whose `echo` ends a line so; framing stays strict
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
         self._no_body = method == "HEAD"
         self._headers: list[tuple[str, str]] = []
         self._parts: list[bytes] = []
