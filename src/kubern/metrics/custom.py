@@ -2,7 +2,7 @@
 
 Run beside the apiserver, which calls `handle`; the pods are asked through the apiserver's pod proxy. A metric of a Service is the sum over
 the pods that it selects. Where a Prometheus server is known, it is asked for what the pods do not tell: by its labels `namespace`, `pod`
-and `service`. What always holds: what pods tell is answered from memory.
+and `service`. What always holds: what pods tell is answered from memory; whatever one answers, the others are asked in time.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import orjson
 
@@ -34,8 +35,11 @@ SERVICE = "kubern-custom-metrics"
 SCRAPE, PORT, PATH = "prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path"
 EVERY = 15.0
 AT_ONCE = 8
-TEXT_LIMIT = 4 << 20
-"""Bytes of a pod's `/metrics` that are read."""
+TEXT_LIMIT, SECONDS = 4 << 20, 10.0
+"""Bytes of a pod's `/metrics` that are read, and how long that may take."""
+BIG = 1 << 16
+"""Bytes of a text from which on it is read in a thread, so that the event loop goes on."""
+_PATH = "/:@!$&'()*+,;=~%"
 SERVICES, PODS = GVR("", "v1", "services"), GVR("", "v1", "pods")
 APISERVICE = api_service(GROUP, VERSION, SERVICE)
 _ROOT = f"/apis/{GROUP}/{VERSION}"
@@ -46,7 +50,8 @@ Key = tuple[str, str]
 
 
 class CustomMetrics:
-    """The adapter. `pods` returns the pods that there are; `prometheus` is asked for what they do not tell."""
+    """The adapter. `pods` returns the pods that there are; `prometheus` is asked for what they do not tell; a pod may
+    take `patience` seconds."""
 
     def __init__(
         self,
@@ -54,11 +59,13 @@ class CustomMetrics:
         clock: Clock,
         pods: Callable[[], Iterable[Obj]],
         prometheus: Prometheus | None = None,
+        patience: float = SECONDS,
     ) -> None:
         self._client = client
         self._clock = clock
         self._pods = pods
         self._prometheus = prometheus
+        self._patience = patience
         self._looks: dict[Key, tuple[Look | None, Look]] = {}
 
     async def run(self) -> None:
@@ -76,25 +83,35 @@ class CustomMetrics:
 
         async def ask(pod: Obj) -> None:
             async with gate:
-                await self._ask(pod)
+                try:
+                    await self._ask(pod)
+                except Exception:  # noqa: BLE001
+                    # one pod that nobody can cope with must not stop the others
+                    _log.exception("pod %s/%s does not tell its metrics", *_key(pod))
 
         await asyncio.gather(*(ask(pod) for pod in wanted.values()))
 
     async def _ask(self, pod: Obj) -> None:
         key, annotations = _key(pod), pod["metadata"]["annotations"]
         port, path = annotations.get(PORT) or _first_port(pod), annotations.get(PATH) or "/metrics"
-        target = f"/api/v1/namespaces/{key[0]}/pods/{key[1]}:{port}/proxy/{path.lstrip('/')}"
+        target = f"/api/v1/namespaces/{key[0]}/pods/{key[1]}:{port}/proxy/{quote(path.lstrip('/'), _PATH)}"
         lines, size = [], 0
         try:
-            async for line in self._client.transport.stream(target, accept="text/plain"):
-                lines.append(line)
-                size += len(line)
-                if size > TEXT_LIMIT:
-                    break
-        except StatusError as error:
-            _log.debug("pod %s/%s does not tell its metrics: %s", *key, error)
+            async with (
+                asyncio.timeout(self._patience),
+                aclosing(self._client.transport.stream(target, accept="text/plain")) as told,
+            ):
+                async for line in told:
+                    lines.append(line)
+                    size += len(line) + 1
+                    if size > TEXT_LIMIT:
+                        break
+        except (StatusError, TimeoutError) as error:
+            _log.debug("pod %s/%s does not tell its metrics: %r", *key, error)
             return
-        look = read(b"\n".join(lines).decode(errors="replace"), self._clock.now().timestamp())
+        now = self._clock.now().timestamp()
+        text = b"\n".join(lines).decode(errors="replace")
+        look = read(text, now) if size < BIG else await asyncio.to_thread(read, text, now)
         held = self._looks.get(key)
         self._looks[key] = (held[1] if held else None, look)
 

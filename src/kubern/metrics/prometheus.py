@@ -107,11 +107,10 @@ class Prometheus:
         return Sample(series.metric, value, time)
 
     async def _get(self, path: str, query: dict[str, str], shape: type[_Success[_T]]) -> _T:
-        left = self._rests_until - self._clock.monotonic()
-        if left > 0:
-            raise self._useless(f"was silent for {self._patience:g} s, and is asked again in {math.ceil(left)} s")
+        self._check_rest()
         try:
             async with asyncio.timeout(self._patience), self._gate:
+                self._check_rest()  # it may have been found silent while this one waited for its turn
                 answer = await self._ask(path, query)
         except TimeoutError as error:
             self._rests_until = self._clock.monotonic() + REST
@@ -121,6 +120,11 @@ class Prometheus:
         if len(answer.body) > ANSWER_LIMIT:
             raise self._useless(f"answered with more than {ANSWER_LIMIT} bytes")
         return self._data(answer, shape)
+
+    def _check_rest(self) -> None:
+        left = self._rests_until - self._clock.monotonic()
+        if left > 0:
+            raise self._useless(f"was silent for {self._patience:g} s, and is asked again in {math.ceil(left)} s")
 
     def _data(self, answer: _Answer, shape: type[_Success[_T]]) -> _T:
         try:

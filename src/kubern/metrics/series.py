@@ -16,6 +16,8 @@ from kubern.metrics.text import samples
 
 SERIES_LIMIT = 5000
 """Series that are kept of one pod."""
+_MOST = 2.0**63 / 1000
+"""What a quantity can hold in thousandths; NaN and Inf are no values either."""
 _TYPE = re.compile(r"^#\s*TYPE\s+(\S+)\s+(\S+)", re.MULTILINE)
 _TERM = re.compile(r"\s*([^\s=!,()]+)\s*(==|=|!=)\s*([^\s=!,()]*)\s*")
 
@@ -52,6 +54,8 @@ def read(text: str, time: float) -> Look:
     for sample in samples(text):
         if len(gauges) + len(counters) >= SERIES_LIMIT:
             break
+        if not abs(sample.value) < _MOST:
+            continue
         base = re.sub(r"_(total|sum|count|bucket)$", "", sample.name)
         kind = kinds.get(sample.name) or kinds.get(base) or "untyped"
         if kind in ("histogram", "summary") and not sample.name.endswith(("_sum", "_count")):

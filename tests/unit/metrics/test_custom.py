@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 import pytest
 
@@ -144,3 +146,55 @@ async def test_a_pod_that_has_gone_is_forgotten(metrics):
     metrics.cluster.pods.clear()
     await metrics.scrape()
     assert (await ask(metrics, "/namespaces/ns/pods/a/queue"))[0] == 404
+
+
+class Villains(Cluster):
+    """Pods of which each is out for harm in its way, and one that is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.pods = [pod(name) for name in ("silent", "drips", "floods", "breaks", "odd", "a")]
+
+    async def stream(self, path, *, query=None, accept=""):
+        if "/silent:" in path:
+            await asyncio.Event().wait()
+        while "/drips:" in path or "/floods:" in path:
+            await asyncio.sleep(0.01 if "/drips:" in path else 0)
+            yield b"x" * (1 if "/drips:" in path else 1 << 20)
+        if "/breaks:" in path:
+            raise ValueError("nobody has thought of this")
+        if "/odd:" in path:
+            for value in (b"NaN", b"+Inf", b"-Inf", b"1e300", b"-1e17", b"1_0x", b"1 " + b"9" * 5000):
+                yield b"queue " + value
+            for number in range(9000):
+                yield b'many{n="%d"} 1' % number
+            for long in (
+                b"{" + b" " * 300_000,
+                b"{" + b"b" * 300_000,
+                b"{" + b'b="",' * 60_000,
+                b'{b="' + b'\\"' * 150_000,
+            ):
+                yield b"long" + long + b"} 1"
+        for line in (TEXT % self.count).encode().splitlines():
+            yield line
+
+
+async def test_no_pod_keeps_the_others_metrics_away():
+    cluster = Villains()
+    made = CustomMetrics(cluster, FakeClock(), lambda: cluster.pods, patience=0.3)
+    for _ in range(2):
+        async with asyncio.timeout(60):
+            await made.scrape()
+    status, found = await ask(made, "/namespaces/ns/pods/a/queue")
+    assert (status, found["items"][0]["value"]) == (200, "3")
+    status, found = await ask(made, "/namespaces/ns/pods/odd/many")
+    assert (status, found["items"][0]["value"]) == (200, "5k")
+    for name in ("silent", "drips", "floods", "breaks", "odd"):
+        assert (await ask(made, f"/namespaces/ns/pods/{name}/queue"))[0] == 404
+
+
+async def test_a_path_stays_a_path():
+    cluster = Cluster()
+    cluster.pods = [pod("a", **{"prometheus.io/path": "/m x\r\nEvil: 1?a#b"})]
+    await CustomMetrics(cluster, FakeClock(), lambda: cluster.pods).scrape()
+    assert cluster.asked == ["/api/v1/namespaces/ns/pods/a:8080/proxy/m%20x%0D%0AEvil:%201%3Fa%23b"]

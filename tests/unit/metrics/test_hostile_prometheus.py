@@ -160,7 +160,7 @@ async def test_harm_ends_in_time_and_in_words(case: Case) -> None:
         finally:
             tracemalloc.stop()
     assert re.fullmatch(rf"Prometheus at http://127\.0\.0\.1:\d+ (?:{case.said})", failure.value.message, re.DOTALL)
-    assert len(asked) == 1
+    assert len(asked) <= 1
     assert most < ROOM
 
 
@@ -196,9 +196,10 @@ async def test_a_silent_server_is_left_alone_for_a_while() -> None:
 
     async with prometheus(act, 2.0) as (client, asked, clock):
         failures = await asyncio.gather(*(client.query("up") for _ in range(20)), return_exceptions=True)
-        assert all(
-            isinstance(each, ServiceUnavailable) and "did not answer within 2 s" in each.message for each in failures
-        )
+        assert all(isinstance(each, ServiceUnavailable) for each in failures)
+        assert {re.sub(".*:[0-9]+ |, and.*", "", str(each)) for each in failures} <= {
+            "did not answer within 2 s", "was silent for 2 s",
+        }  # fmt: skip
         before = len(asked)
         assert before <= AT_ONCE
         talks.set()
