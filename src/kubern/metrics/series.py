@@ -17,7 +17,7 @@ from kubern.metrics.text import samples
 SERIES_LIMIT = 5000
 """Series that are kept of one pod."""
 _MOST = 2.0**63 / 1000
-"""What a quantity can hold in thousandths; NaN and Inf are no values either."""
+"""What a quantity can hold in thousandths."""
 _TYPE = re.compile(r"^#\s*TYPE\s+(\S+)\s+(\S+)", re.MULTILINE)
 _TERM = re.compile(r"\s*([^\s=!,()]+)\s*(==|=|!=)\s*([^\s=!,()]*)\s*")
 

@@ -26,7 +26,8 @@ from kubern.metrics.window import Id, Reading, Window, readings
 
 RESOLUTION = 15.0
 """Seconds between two looks at a node."""
-AT_ONCE = 8
+AT_ONCE, SECONDS = 8, 10.0
+"""Nodes that are asked at a time, and how long one may take."""
 PAUSE_AFTER = 16
 """Nodes of this process that are looked at in one go."""
 NODES, PODS = GVR("", "v1", "nodes"), GVR("", "v1", "pods")
@@ -84,7 +85,11 @@ class MetricsServer:
 
         async def ask(name: str) -> None:
             async with gate:
-                await self._ask(name)
+                try:
+                    await self._ask(name)
+                except Exception:  # noqa: BLE001
+                    # one node that nobody can cope with must not stop the others
+                    _log.exception("node %s does not tell its metrics", name)
 
         await asyncio.gather(*(ask(name) for name in away))
 
@@ -107,9 +112,10 @@ class MetricsServer:
     async def _ask(self, name: str) -> None:
         try:
             path = f"/api/v1/nodes/{name}/proxy/metrics/resource"
-            body = (await self._client.transport.request("GET", path, accept="text/plain")).body
-        except StatusError as error:
-            _log.info("node %s does not tell its metrics: %s", name, error)
+            async with asyncio.timeout(SECONDS):
+                body = (await self._client.transport.request("GET", path, accept="text/plain")).body
+        except (StatusError, TimeoutError) as error:
+            _log.info("node %s does not tell its metrics: %r", name, error)
             return
         now = self._clock.now().timestamp()
         self._window.take(name, readings(name, samples(body.decode(errors="replace")), now))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 LIMIT = 200_000
 """Samples that are taken from one text."""
+_MOST, _LAST = 2.0**63, 253402300799.0
+"""What a quantity can hold; the end of the year 9999 in seconds since 1970."""
 _LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d{1,18}))?\s*$")
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
@@ -23,7 +25,7 @@ class Sample(NamedTuple):
 
 
 def samples(text: str) -> Iterator[Sample]:
-    """Yield the samples of a text; lines that are none are passed over."""
+    """Yield the samples of a text; lines that are none are passed over, and so are NaN, Inf and what no quantity or time can be."""
     found = 0
     for line in text.splitlines():
         if not line or line.startswith("#"):
@@ -35,10 +37,13 @@ def samples(text: str) -> Iterator[Sample]:
             value = float(match[3])
         except ValueError:
             continue
+        time = int(match[4]) / 1000 if match[4] else 0.0
+        if not abs(value) < _MOST or not 0 <= time <= _LAST:
+            continue
         found += 1
         if found > LIMIT:
             return
-        yield Sample(match[1], _labels(match[2] or ""), value, int(match[4]) / 1000 if match[4] else 0.0)
+        yield Sample(match[1], _labels(match[2] or ""), value, time)
 
 
 def _labels(text: str) -> dict[str, str]:
