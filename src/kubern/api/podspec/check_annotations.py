@@ -52,7 +52,7 @@ def _check(key: str, value: str, spec: Obj, path: str) -> list[Cause]:
     if key == _COST and not (_NUMBER.fullmatch(value) and -_MOST <= int(value) < _MOST):
         return [field.invalid(path, value, "must be a 32bit integer")]
     if key == _SECCOMP_POD or key.startswith(_SECCOMP_CONTAINER):
-        return _check_seccomp(value, path)
+        return _check_seccomp(value, f"{path.partition('[')[0]}.{key}")  # as upstream says it
     return _check_app_armor(key.removeprefix(_APP_ARMOR), value, spec, path) if key.startswith(_APP_ARMOR) else []
 
 

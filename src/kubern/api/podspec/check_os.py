@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubern.api import field
+from kubern.api.rules.values import at
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
 _LISTS = ("initContainers", "containers", "ephemeralContainers")
+# in upstream's order: what the security context holds, and what the pod itself says
 _NO_POD_ON_WINDOWS = (
-    "appArmorProfile", "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls", "runAsUser",
-    "runAsGroup", "supplementalGroups", "supplementalGroupsPolicy", "seLinuxChangePolicy",
+    "securityContext.appArmorProfile", "securityContext.seLinuxOptions", "hostUsers", "hostPID", "hostIPC",
+    "securityContext.seccompProfile", "securityContext.fsGroup", "securityContext.fsGroupChangePolicy",
+    "securityContext.sysctls", "shareProcessNamespace", "securityContext.runAsUser", "securityContext.runAsGroup",
+    "securityContext.supplementalGroups", "securityContext.supplementalGroupsPolicy",
+    "securityContext.seLinuxChangePolicy", "resources",
 )  # fmt: skip
+_IF_TRUE = ("hostPID", "hostIPC")
 _NO_CONTAINER_ON_WINDOWS = (
     "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged",
     "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
 )  # fmt: skip
-_NO_SHARING_ON_WINDOWS = ("hostPID", "hostIPC", "hostUsers", "shareProcessNamespace", "resources")
-_NOT_WINDOWS, _NOT_LINUX = "cannot be set for a windows pod", "cannot be set for a linux pod"
+_NOT_WINDOWS, _NOT_LINUX = "cannot be set for a windows pod", "windows options cannot be set for a linux pod"
 
 
 def check_os(spec: Obj, path: str) -> list[Cause]:
@@ -37,13 +42,9 @@ def _contexts(spec: Obj, path: str) -> Iterator[tuple[Obj, str]]:
 
 
 def _on_windows(spec: Obj, path: str) -> Iterator[Cause]:
-    context = spec.get("securityContext") or {}
     for name in _NO_POD_ON_WINDOWS:
-        if context.get(name) is not None:
-            yield field.forbidden(f"{path}.securityContext.{name}", _NOT_WINDOWS)
-    for name in _NO_SHARING_ON_WINDOWS:
-        said = spec.get(name) is not None if name in ("hostUsers", "resources") else spec.get(name)
-        if said:
+        value = at(spec, name)
+        if value if name in _IF_TRUE else value is not None:
             yield field.forbidden(f"{path}.{name}", _NOT_WINDOWS)
     for own, here in _contexts(spec, path):
         for name in _NO_CONTAINER_ON_WINDOWS:
@@ -53,7 +54,7 @@ def _on_windows(spec: Obj, path: str) -> Iterator[Cause]:
 
 def _on_linux(spec: Obj, path: str) -> Iterator[Cause]:
     if (spec.get("securityContext") or {}).get("windowsOptions") is not None:
-        yield field.forbidden(f"{path}.securityContext.windowsOptions", f"windows options {_NOT_LINUX}")
+        yield field.forbidden(f"{path}.securityContext.windowsOptions", _NOT_LINUX)
     for own, here in _contexts(spec, path):
         if own.get("windowsOptions") is not None:
             yield field.forbidden(f"{here}.windowsOptions", _NOT_LINUX)

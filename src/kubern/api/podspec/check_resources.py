@@ -27,7 +27,6 @@ STANDARD_RESOURCES = frozenset(
 )  # fmt: skip
 _NATIVE_DOMAIN = "kubernetes.io/"
 _HUGE_PAGES = "hugepages-"
-_POD_RESOURCES = ["cpu", "memory"]
 
 
 def check_resources(resources: Obj | None, path: str) -> list[Cause]:
@@ -46,30 +45,23 @@ def check_resources(resources: Obj | None, path: str) -> list[Cause]:
     return causes
 
 
-def check_pod_resources(resources: Obj | None, path: str) -> list[Cause]:
-    """Return what is wrong with the `resources` of a pod as a whole."""
-    causes = check_resources(resources, path)
-    for kind in ("limits", "requests"):
-        for name in (resources or {}).get(kind) or ():
-            if name not in _POD_RESOURCES and not name.startswith(_HUGE_PAGES):
-                causes.append(field.not_supported(f"{path}.{kind}[{name}]", name, _POD_RESOURCES))
-    return causes
-
-
-def check_resize_policy(policies: list[Obj], path: str) -> list[Cause]:
-    """Return what is wrong with `resizePolicy`."""
+def check_resize_policy(policies: list[Obj], path: str, never: bool) -> list[Cause]:
+    """Return what is wrong with `resizePolicy`; `never`: the pod's containers are not started again."""
     causes: list[Cause] = []
     seen: set[str] = set()
-    for policy in policies:
+    for i, policy in enumerate(policies):
         name, restart = policy.get("resourceName") or "", policy.get("restartPolicy") or ""
         if name in seen:
-            causes.append(field.duplicate(path, name))
+            causes.append(field.duplicate(f"{path}[{i}]", name))
         seen.add(name)
         if name not in ("cpu", "memory"):
             causes.append(field.not_supported(path, name, ["cpu", "memory"]) if name else field.required(path))
         if restart not in ("NotRequired", "RestartContainer"):
             supported = ["NotRequired", "RestartContainer"]
             causes.append(field.not_supported(path, restart, supported) if restart else field.required(path))
+        if never and restart != "NotRequired":
+            message = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            causes.append(field.invalid(path, restart, message))
     return causes
 
 

@@ -58,7 +58,9 @@ def check_affinity(affinity: Obj | None, path: str) -> list[Cause]:
         causes += check_node_selector(node[_REQUIRED], f"{path}.nodeAffinity.{_REQUIRED}")
     for i, term in enumerate(node.get(_PREFERRED) or ()):
         here = f"{path}.nodeAffinity.{_PREFERRED}[{i}]"
-        causes += _check_weight(term, here) + check_node_term(term.get("preference") or {}, f"{here}.preference")
+        causes += _check_weight(term, here) + check_node_term(
+            term.get("preference") or {}, f"{here}.preference", any_value=True
+        )
     for kind in ("podAffinity", "podAntiAffinity"):
         pods = affinity.get(kind) or {}
         for i, term in enumerate(pods.get(_REQUIRED) or ()):
@@ -79,17 +81,17 @@ def check_node_selector(selector: Obj, path: str) -> list[Cause]:
     return [cause for i, term in enumerate(terms) for cause in check_node_term(term, f"{path}.nodeSelectorTerms[{i}]")]
 
 
-def check_node_term(term: Obj, path: str) -> list[Cause]:
-    """Return what is wrong with one node selector term."""
+def check_node_term(term: Obj, path: str, *, any_value: bool = False) -> list[Cause]:
+    """Return what is wrong with one node selector term; what is only preferred may have `any_value`."""
     causes: list[Cause] = []
     for i, requirement in enumerate(term.get("matchExpressions") or ()):
-        causes += _check_requirement(requirement, f"{path}.matchExpressions[{i}]")
+        causes += _check_requirement(requirement, f"{path}.matchExpressions[{i}]", any_value)
     for i, requirement in enumerate(term.get("matchFields") or ()):
         causes += _check_field_requirement(requirement, f"{path}.matchFields[{i}]")
     return causes
 
 
-def _check_requirement(requirement: Obj, path: str) -> list[Cause]:
+def _check_requirement(requirement: Obj, path: str, any_value: bool) -> list[Cause]:
     operator, values = requirement.get("operator") or "", requirement.get("values") or []
     causes: list[Cause] = []
     if operator in ("In", "NotIn"):
@@ -106,7 +108,7 @@ def _check_requirement(requirement: Obj, path: str) -> list[Cause]:
     else:
         causes.append(field.invalid(f"{path}.operator", operator, "not a valid selector operator"))
     causes += label_name(requirement.get("key") or "", f"{path}.key")
-    for i, value in enumerate(values):
+    for i, value in enumerate(() if any_value else values):
         causes += [field.invalid(f"{path}.values[{i}]", value, message) for message in names.label_value(value)]
     return causes
 

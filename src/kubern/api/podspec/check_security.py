@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kubern.api import field
+from kubern.api.podspec.check_windows import check_windows_options
 from kubern.api.podspec.paths import descending_path
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -28,34 +29,37 @@ def check_container_security(context: Obj | None, path: str, host_users: bool = 
         causes.append(field.not_supported(f"{path}.procMount", proc, ["Default", "Unmasked"]))
     if proc == "Unmasked" and host_users:
         causes.append(field.invalid(f"{path}.procMount", proc, "`hostUsers` must be false to use `Unmasked`"))
-    causes += _check_profiles(context, path)
+    causes += _check_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
             causes.append(field.invalid(path, context, _ESCALATION + "`privileged` to true"))
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             causes.append(field.invalid(path, context, _ESCALATION + "`capabilities.Add` CAP_SYS_ADMIN"))
-    return causes
+    causes += check_windows_options(context.get("windowsOptions") or {}, f"{path}.windowsOptions")
+    return causes + _check_app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
 
 
 def check_pod_security(spec: Obj, path: str) -> list[Cause]:
     """Return what is wrong with the pod's `securityContext` and its sharing of namespaces."""
     context, here = spec.get("securityContext") or {}, f"{path}.securityContext"
-    causes = _check_ids(context, here, ("runAsUser", "runAsGroup", "fsGroup"))
+    causes = _check_ids(context, here, ("fsGroup", "runAsUser", "runAsGroup"))
     for i, group in enumerate(context.get("supplementalGroups") or ()):
         causes += _check_id(group, f"{here}.supplementalGroups[{i}]")
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
-        message = "ShareProcessNamespace and HostPID cannot both be enabled"
-        causes.append(field.invalid(f"{path}.shareProcessNamespace", True, message))
+        message = "ShareProcessNamespace and HostPID cannot both be enabled"  # upstream keeps the two in the context
+        causes.append(field.invalid(f"{here}.shareProcessNamespace", True, message))
     causes += _check_sysctls(context.get("sysctls") or [], spec, f"{here}.sysctls")
-    for name, supported in (
-        ("fsGroupChangePolicy", ["Always", "OnRootMismatch"]),
-        ("supplementalGroupsPolicy", ["Merge", "Strict"]),
-        ("seLinuxChangePolicy", ["MountOption", "Recursive"]),
-    ):
-        value = context.get(name)
-        if value is not None and value not in supported:
-            causes.append(field.not_supported(f"{here}.{name}", value, supported))
-    return causes + _check_profiles(context, here)
+    causes += _check_policy(context, "fsGroupChangePolicy", ["Always", "OnRootMismatch"], here)
+    causes += _check_seccomp(context.get("seccompProfile"), f"{here}.seccompProfile")
+    causes += check_windows_options(context.get("windowsOptions") or {}, f"{here}.windowsOptions")
+    causes += _check_app_armor(context.get("appArmorProfile"), f"{here}.appArmorProfile")
+    causes += _check_policy(context, "supplementalGroupsPolicy", ["Merge", "Strict"], here)
+    return causes + _check_policy(context, "seLinuxChangePolicy", ["MountOption", "Recursive"], here)
+
+
+def _check_policy(context: Obj, name: str, supported: list[str], path: str) -> list[Cause]:
+    value = context.get(name)
+    return [] if value is None or value in supported else [field.not_supported(f"{path}.{name}", value, supported)]
 
 
 def _check_ids(context: Obj, path: str, fields: tuple[str, ...]) -> list[Cause]:
@@ -68,30 +72,38 @@ def _check_id(value: int | None, path: str) -> list[Cause]:
     return [field.invalid(path, value, f"must be between 0 and {_MAX_ID}, inclusive")]
 
 
-def _check_profiles(context: Obj, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    for name, word in (("seccompProfile", "seccomp"), ("appArmorProfile", "AppArmor")):
-        profile = context.get(name)
-        if profile is not None:
-            causes += _check_profile(profile, f"{path}.{name}", name, word)
-    return causes
+def _check_seccomp(profile: Obj | None, path: str) -> list[Cause]:
+    if profile is None:
+        return []
+    here, local = f"{path}.localhostProfile", profile.get("localhostProfile")
+    causes = _check_profile_type(profile, path, "seccompProfile")
+    if profile.get("type") != "Localhost":
+        if local is not None:
+            causes.append(field.invalid(here, local, "can only be set when seccomp type is Localhost"))
+        return causes
+    if local is None:
+        return [*causes, field.required(here, "must be set when seccomp type is Localhost")]
+    return causes + descending_path(local, here)
 
 
-def _check_profile(profile: Obj, path: str, name: str, word: str) -> list[Cause]:
-    kind, local = profile.get("type") or "", profile.get("localhostProfile")
-    here = f"{path}.localhostProfile"
-    if kind == "Localhost":
-        if not local:
-            return [field.required(here, f"must be set when {word} type is Localhost")]
-        return descending_path(local, here) if name == "seccompProfile" else _check_local_profile(local, here)
-    causes: list[Cause] = []
-    if local is not None:
-        causes.append(field.invalid(here, local, f"can only be set when {word} type is Localhost"))
+def _check_app_armor(profile: Obj | None, path: str) -> list[Cause]:
+    if profile is None:
+        return []
+    here, kind, local = f"{path}.localhostProfile", profile.get("type"), profile.get("localhostProfile")
+    if kind in ("RuntimeDefault", "Unconfined") and local is not None:
+        return [field.invalid(here, local, "can only be set when AppArmor type is Localhost")]
+    if kind != "Localhost":
+        return _check_profile_type(profile, path, "appArmorProfile")
+    return _check_local_profile(local, here) if local else [
+        field.required(here, "must be set when AppArmor type is Localhost")
+    ]  # fmt: skip
+
+
+def _check_profile_type(profile: Obj, path: str, name: str) -> list[Cause]:
+    kind = profile.get("type") or ""
     if not kind:
-        causes.append(field.required(f"{path}.type", f"type is required when {name} is set"))
-    elif kind not in _PROFILES:
-        causes.append(field.not_supported(f"{path}.type", kind, _PROFILES))
-    return causes
+        return [field.required(f"{path}.type", f"type is required when {name} is set")]
+    return [] if kind in _PROFILES else [field.not_supported(f"{path}.type", kind, _PROFILES)]
 
 
 def _check_local_profile(profile: str, path: str) -> list[Cause]:

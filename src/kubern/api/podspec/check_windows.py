@@ -20,18 +20,14 @@ _NOT_IN_USERS = re.compile(r'["/:;|=,+*?<>@\[\]]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def check_windows(spec: Obj, path: str) -> list[Cause]:
-    """Return what is wrong with the options for Windows of a pod and of its containers."""
-    own = _options(spec)
-    causes = _check(own, f"{path}.securityContext.windowsOptions")
+def check_host_process(spec: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with which of a pod's containers are processes of their host."""
     containers = [
         (_options(container), f"{path}.{kind}[{i}]")
         for kind in _LISTS
         for i, container in enumerate(spec.get(kind) or ())
     ]
-    for options, here in containers:
-        causes += _check(options, f"{here}.securityContext.windowsOptions")
-    return causes + list(_check_host_process(spec, own, containers, path))
+    return list(_check_host_process(spec, _options(spec), containers, path))
 
 
 def _options(holder: Obj) -> Obj:
@@ -39,7 +35,8 @@ def _options(holder: Obj) -> Obj:
     return found
 
 
-def _check(options: Obj, path: str) -> list[Cause]:
+def check_windows_options(options: Obj, path: str) -> list[Cause]:
+    """Return what is wrong with the options for Windows of a pod or a container."""
     causes: list[Cause] = []
     name = options.get("gmsaCredentialSpecName")
     if name is not None:

@@ -6,6 +6,7 @@ Called by the Pod resource's `prepare_create` and `validate_create`.
 from __future__ import annotations
 
 from kubern.api import field
+from kubern.api.podspec.check_profiles import check_profiles
 from kubern.api.podspec.qos import qos_class
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -51,7 +52,7 @@ def validate_new_pod(pod: Obj) -> list[Cause]:
     if spec.get("nodeName") and spec.get("schedulingGates"):
         message = "cannot be set until all schedulingGates have been cleared"
         causes.append(field.forbidden("spec.nodeName", message))
-    return causes
+    return causes + check_profiles((pod.get("metadata") or {}).get("annotations"), spec, "spec")
 
 
 def _merge(term: Obj, labels: Obj) -> None:

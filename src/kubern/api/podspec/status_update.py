@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubern.api import field, names
+from kubern.api.podspec.check_statuses import check_container_statuses
 from kubern.api.podspec.containers import is_sidecar
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -28,7 +29,8 @@ def validate_pod_status_update(new: Obj, old: Obj) -> list[Cause]:
     hosts = status.get("hostIPs") or []
     if hosts and status.get("hostIP", "") != hosts[0].get("ip"):
         causes.append(field.invalid("status.hostIPs[0].ip", hosts[0].get("ip"), "must be equal to `hostIP`"))
-    return causes + _check_addresses(hosts, "status.hostIPs")
+    causes += _check_addresses(hosts, "status.hostIPs")
+    return causes + check_container_statuses(status, new.get("spec") or {})
 
 
 def _check_conditions(conditions: list[Obj]) -> list[Cause]:
@@ -77,26 +79,29 @@ def _check_restarts(new: Obj, old: Obj) -> list[Cause]:
     causes: list[Cause] = []
     if fresh.get("qosClass") != stored.get("qosClass") and stored.get("qosClass"):
         causes.append(field.invalid("status.qosClass", fresh.get("qosClass"), "field is immutable"))
-    kind = "ephemeralContainerStatuses"
-    causes += _check_ended(fresh.get(kind) or [], stored.get(kind) or [], f"status.{kind}", "Never", set())
-    policy = spec.get("restartPolicy")
-    if policy == "Always" or any(container.get("restartPolicyRules") for container in spec.get("containers") or ()):
-        return causes
+    policy = "Always" if _by_rules(spec) else spec.get("restartPolicy")
     sidecars = {container.get("name") for container in spec.get("initContainers") or () if is_sidecar(container)}
-    for name in ("containerStatuses", "initContainerStatuses"):
-        causes += _check_ended(fresh.get(name) or [], stored.get(name) or [], f"status.{name}", policy, sidecars)
+    for name, how, spared in (
+        ("containerStatuses", policy, set()),
+        ("initContainerStatuses", policy, sidecars),
+        ("ephemeralContainerStatuses", "Never", set()),
+    ):
+        causes += _check_ended(fresh.get(name) or [], stored.get(name) or [], f"status.{name}", how, spared)
     return causes
+
+
+def _by_rules(spec: Obj) -> bool:
+    """Tell whether rules of the containers' own may start them again."""
+    return any(container.get("restartPolicyRules") for container in spec.get("containers") or ())
 
 
 def _check_ended(fresh: list[Obj], stored: list[Obj], path: str, policy: Any, sidecars: set[Any]) -> list[Cause]:
     causes: list[Cause] = []
-    ended = {status.get("name"): (status.get("state") or {}).get("terminated") for status in stored}
-    for i, status in enumerate(fresh):
-        before = ended.get(status.get("name"))
-        if before is None or status.get("name") in sidecars:
+    runs = {status.get("name") for status in fresh if (status.get("state") or {}).get("terminated") is None}
+    for i, status in enumerate(stored if policy != "Always" else ()):
+        before = (status.get("state") or {}).get("terminated")
+        if before is None or status.get("name") in sidecars or (policy == "OnFailure" and before.get("exitCode")):
             continue
-        if policy == "OnFailure" and before.get("exitCode"):
-            continue
-        if (status.get("state") or {}).get("terminated") is None:
+        if status.get("name") in runs:
             causes.append(field.forbidden(f"{path}[{i}].state", "may not be transitioned to non-terminated state"))
     return causes

@@ -44,6 +44,8 @@ def validate_pod_update(new: Obj, old: Obj) -> list[Cause]:
     if causes:
         return causes
     causes += _check_deadline(fresh, stored)
+    if causes and fresh.get("activeDeadlineSeconds") is not None:
+        return causes
     causes += _check_tolerations(fresh, stored)
     causes += _check_gates(fresh, stored)
     munged = _munged(fresh, stored)

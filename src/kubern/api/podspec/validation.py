@@ -9,10 +9,12 @@ from kubern.api import field, names
 from kubern.api.metadata import check_annotations, check_labels
 from kubern.api.podspec.check_annotations import check_pod_annotations
 from kubern.api.podspec.check_claims import check_pod_claims
-from kubern.api.podspec.check_containers import Pod, check_containers
+from kubern.api.podspec.check_containers import Pod, check_containers, check_host_ports
 from kubern.api.podspec.check_dns import check_dns
 from kubern.api.podspec.check_os import check_os
-from kubern.api.podspec.check_resources import check_pod_resources, check_quantity, check_resource_name
+from kubern.api.podspec.check_pod_resources import check_pod_resources
+from kubern.api.podspec.check_profiles import check_profiles
+from kubern.api.podspec.check_resources import check_quantity, check_resource_name
 from kubern.api.podspec.check_scheduling import (
     check_affinity,
     check_gates,
@@ -21,13 +23,21 @@ from kubern.api.podspec.check_scheduling import (
 )
 from kubern.api.podspec.check_security import check_pod_security
 from kubern.api.podspec.check_volumes import check_volumes
-from kubern.api.podspec.check_windows import check_windows
+from kubern.api.podspec.check_windows import check_host_process
+from kubern.api.rules.checks import NameCheck
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
 RESTART_POLICIES = ["Always", "OnFailure", "Never"]
 _DNS_POLICIES = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
 _MAX_INT32 = 2147483647
+_FIRST_NAMES = (("serviceAccountName", names.dns1123_subdomain), ("nodeName", names.dns1123_subdomain))
+_HOST_NAMES = (
+    ("hostname", names.dns1123_label),
+    ("hostnameOverride", names.dns1123_subdomain),
+    ("subdomain", names.dns1123_label),
+)
+_CLASS_NAMES = (("priorityClassName", names.dns1123_subdomain), ("runtimeClassName", names.dns1123_subdomain))
 
 
 def validate_pod_template(template: Obj | None, path: str) -> list[Cause]:
@@ -38,6 +48,7 @@ def validate_pod_template(template: Obj | None, path: str) -> list[Cause]:
     causes += check_annotations(metadata.get("annotations"), f"{path}.annotations")
     causes += check_pod_annotations(metadata.get("annotations"), spec, f"{path}.annotations")
     causes += validate_pod_spec(spec, f"{path}.spec", template=True)
+    causes += check_profiles(metadata.get("annotations"), spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         message = "ephemeral containers not allowed in pod template"
         causes.append(field.forbidden(f"{path}.spec.ephemeralContainers", message))
@@ -52,15 +63,16 @@ def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[C
     pod = Pod(
         volumes,
         30 if grace is None else grace,
-        bool(spec.get("hostNetwork")),
-        template,
         claims,
         spec.get("hostUsers") is not False,
+        spec.get("restartPolicy") == "Never",
     )
     causes = check_volumes(spec.get("volumes") or [], f"{path}.volumes")
-    causes += check_containers(spec, path, pod)
+    causes += [] if template else _check_images(spec, path)
     causes += check_pod_claims(spec.get("resourceClaims") or [], f"{path}.resourceClaims")
-    causes += check_pod_resources(spec.get("resources"), f"{path}.resources")
+    causes += check_containers(spec, path, pod)
+    causes += check_pod_resources(spec, path)
+    causes += check_host_ports(spec, path, template=template)
     causes += _check_policies(spec, path)
     causes += check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
     causes += check_pod_security(spec, path)
@@ -69,13 +81,15 @@ def validate_pod_spec(spec: Obj, path: str, *, template: bool = False) -> list[C
     causes += _check_readiness_gates(spec, path)
     causes += check_gates(spec.get("schedulingGates") or [], f"{path}.schedulingGates")
     causes += check_topology_spread(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints")
+    causes += check_host_process(spec, path)
     causes += _check_host_users(spec, path)
-    causes += _check_names(spec, path)
+    causes += _check_names(spec, path, _FIRST_NAMES)
     causes += _check_deadline(spec, path)
+    causes += _check_names(spec, path, _HOST_NAMES)
     causes += check_tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
     causes += _check_host_aliases(spec, path)
-    causes += [] if template else _check_images(spec, path)
-    return causes + _check_rest(spec, path) + check_os(spec, path) + check_windows(spec, path)
+    causes += _check_names(spec, path, _CLASS_NAMES)
+    return causes + _check_rest(spec, path) + check_os(spec, path)
 
 
 def _check_images(spec: Obj, path: str) -> list[Cause]:
@@ -115,21 +129,13 @@ def _check_host_users(spec: Obj, path: str) -> list[Cause]:
     ]
 
 
-def _check_names(spec: Obj, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    for name, check in (
-        ("serviceAccountName", names.dns1123_subdomain),
-        ("nodeName", names.dns1123_subdomain),
-        ("hostname", names.dns1123_label),
-        ("hostnameOverride", names.dns1123_subdomain),
-        ("subdomain", names.dns1123_label),
-        ("priorityClassName", names.dns1123_subdomain),
-        ("runtimeClassName", names.dns1123_subdomain),
-    ):
-        value = spec.get(name)
-        if value:
-            causes += [field.invalid(f"{path}.{name}", value, message) for message in check(value)]
-    return causes
+def _check_names(spec: Obj, path: str, checks: tuple[tuple[str, NameCheck], ...]) -> list[Cause]:
+    return [
+        field.invalid(f"{path}.{name}", spec[name], message)
+        for name, check in checks
+        if spec.get(name)
+        for message in check(spec[name])
+    ]
 
 
 def _check_deadline(spec: Obj, path: str) -> list[Cause]:
@@ -154,7 +160,7 @@ def _check_rest(spec: Obj, path: str) -> list[Cause]:
     causes: list[Cause] = []
     preemption = spec.get("preemptionPolicy")
     if preemption is not None and preemption not in ("PreemptLowerPriority", "Never"):
-        supported = ["Never", "PreemptLowerPriority"]
+        supported = ["PreemptLowerPriority", "Never"]
         causes.append(field.not_supported(f"{path}.preemptionPolicy", preemption, supported))
     for name, quantity in (spec.get("overhead") or {}).items():
         here = f"{path}.overhead[{name}]"

@@ -18,7 +18,6 @@ _TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
 _PROTOCOLS = ["SCTP", "TCP", "UDP"]
 _DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"]
 _MAX_AFFINITY_SECONDS = 86400
-_KUBELET = 10250
 _RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 _HINTS, _TOPOLOGY = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
 _ONLY_BALANCER = "may only be used when `type` is 'LoadBalancer'"
@@ -52,15 +51,15 @@ def validate_service_update(new: Obj, old: Obj) -> list[Cause]:
         elif before and now[0] != before[0]:
             causes.append(field.invalid("spec.clusterIPs[0]", now, "may not change once set"))
         causes += _check_family_update(fresh, stored)
+    if fresh.get("type") == stored.get("type") == "LoadBalancer":
+        now, before = fresh.get("loadBalancerClass"), stored.get("loadBalancerClass")
+        if now != before:
+            causes.append(field.invalid("spec.loadBalancerClass", now, "may not change once set"))
     local = [
         each.get("type") == "LoadBalancer" and each.get("externalTrafficPolicy") == "Local" for each in (fresh, stored)
     ]
     if all(local) and fresh.get("healthCheckNodePort") != stored.get("healthCheckNodePort"):
         causes.append(field.forbidden("spec.healthCheckNodePort", "field is immutable"))
-    if fresh.get("type") == stored.get("type") == "LoadBalancer":
-        now, before = fresh.get("loadBalancerClass"), stored.get("loadBalancerClass")
-        if now != before:
-            causes.append(field.invalid("spec.loadBalancerClass", now, "may not change once set"))
     return causes
 
 
@@ -86,10 +85,6 @@ def _check_type(spec: Obj) -> list[Cause]:
     causes: list[Cause] = []
     if not spec.get("ports") and not headless and kind != "ExternalName":
         causes.append(field.required("spec.ports"))
-    for i, port in enumerate((spec.get("ports") or ()) if kind == "LoadBalancer" else ()):
-        if port.get("port") == _KUBELET:
-            message = f"may not expose port {_KUBELET} externally since it is used by kubelet"
-            causes.append(field.invalid(f"spec.ports[{i}]", _KUBELET, message))
     if headless and kind in ("LoadBalancer", "NodePort"):
         message = f"may not be set to 'None' for {kind} services"
         causes.append(field.invalid("spec.clusterIPs[0]", "None", message))
@@ -227,7 +222,7 @@ def _check_balancer(spec: Obj) -> list[Cause]:
     balancer = spec.get("type") == "LoadBalancer"
     causes: list[Cause] = []
     if balancer and spec.get("allocateLoadBalancerNodePorts") is None:
-        causes.append(field.required("spec.allocateLoadBalancerNodePorts"))
+        causes.append(field.required("allocateLoadBalancerNodePorts"))
     for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
         if not balancer and spec.get(name) is not None:
             causes.append(field.forbidden(f"spec.{name}", _ONLY_BALANCER))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import orjson
 
+from kubern.api import field
 from kubern.api.resource import Resource
+from kubern.api.resources.core.bindings import validate_binding
 from kubern.apiserver.admission_chain import Kind
 from kubern.apiserver.admitting import admit
 from kubern.apiserver.answers import success
@@ -17,7 +19,7 @@ from kubern.apiserver.presenting import show
 from kubern.apiserver.storage import conflict
 from kubern.apiserver.subresource import SubresourceHandler
 from kubern.base.clock import rfc3339
-from kubern.base.errors import Cause, Conflict, Invalid
+from kubern.base.errors import Conflict
 from kubern.base.json import Obj
 from kubern.http.contract import Answer
 
@@ -27,12 +29,9 @@ async def serve(core: Core, call: Call) -> Answer:
     options = write_options(call.info, "CreateOptions")
     binding = read_kind(core, call, "io.k8s.api.core.v1.Binding")
     check_path(binding, call.resource, call.namespace, call.info.name)
-    target = binding.get("target") or {}
-    if target.get("kind") not in ("Node", "", None):
-        text = f'Unsupported value: "{target["kind"]}": supported values: "Node", ""'
-        raise _invalid(call.info.name, Cause("FieldValueNotSupported", text, "target.kind"))
-    if not target.get("name"):
-        raise _invalid(call.info.name, Cause("FieldValueRequired", "Required value", "target.name"))
+    causes = validate_binding(binding)
+    if causes:
+        raise field.invalid_error("Binding", "", call.info.name, causes)
     warnings: list[str] = []
     await admit(core, call, binding, Kind("", "v1", "Binding"), options, warnings)
     await bind(core, call.namespace, call.info.name, binding, dry_run=options.dry_run)
@@ -84,12 +83,6 @@ def bound(core: Core, pods: Resource, old: Obj, binding: Obj) -> Obj:
 
 def _binding_conflict(name: str, why: str) -> Conflict:
     return Conflict(f'Operation cannot be fulfilled on pods/binding "{name}": {why}', kind="pods/binding", name=name)
-
-
-def _invalid(name: str, cause: Cause) -> Invalid:
-    return Invalid(
-        f'Binding "{name}" is invalid: {cause.field}: {cause.message}', kind="Binding", name=name, causes=[cause]
-    )
 
 
 SUBRESOURCE = SubresourceHandler("binding", serve, ("pods",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubern.api import field, names
-from kubern.api.podspec.check_resources import check_quantity, check_resource_name
+from kubern.api.podspec.check_resources import check_quantity
 from kubern.api.podspec.check_scheduling import TAINT_EFFECTS, label_name
 from kubern.api.resource import STATUS, Resource, Subresource
 from kubern.api.rules.cells import AGE, NAME, NONE, UNKNOWN, column, text
@@ -41,8 +41,7 @@ def _check_amounts(status: Obj) -> list[Cause]:
     causes: list[Cause] = []
     for part in ("capacity", "allocatable"):
         for name, quantity in (status.get(part) or {}).items():
-            path = f"status.{part}[{name}]"
-            causes += check_resource_name(name, path) + check_quantity(name, quantity, path)
+            causes += check_quantity(name, quantity, f"status.{part}.{name}")
     return causes
 
 
@@ -71,7 +70,10 @@ def _check_taints(taints: list[Obj]) -> list[Cause]:
         causes += one_of(taint, "effect", f"{path}.", TAINT_EFFECTS)
         identity = (key, taint.get("effect") or "")
         if identity in taken:
-            causes.append(field.duplicate(path, taint))
+            shown = {"Key": key, "Value": value, "Effect": identity[1], "TimeAdded": taint.get("timeAdded")}
+            again = field.duplicate(path, shown)
+            message = f"{again.message}: taints must be unique by key and effect pair"
+            causes.append(again._replace(message=message))
         taken.add(identity)
     return causes
 
@@ -91,7 +93,9 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
 def _validate_status(new: Obj, old: Obj) -> list[Cause]:
     addresses = (new.get("status") or {}).get("addresses") or []
     causes = [
-        field.duplicate(f"status.addresses[{i}]", address)
+        field.duplicate(
+            f"status.addresses[{i}]", {"Type": address.get("type") or "", "Address": address.get("address") or ""}
+        )
         for i, address in enumerate(addresses)
         if address in addresses[:i]
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posixpath import normpath
+from typing import Any
 
 from kubern.api import field, names
 from kubern.api.podspec.check_scheduling import check_node_selector
@@ -25,6 +26,13 @@ _SHORT_MODES = (
 )  # fmt: skip
 _EXPANDS = "controllerExpandSecretRef"
 _CSI_SECRETS = ("controllerPublishSecretRef", _EXPANDS, "nodePublishSecretRef", "nodeExpandSecretRef")
+_LATER: dict[Any, str] = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
 _MORE_THAN_ONE = "may not specify more than 1 volume type"
 
 
@@ -144,12 +152,27 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
         message = f"spec.persistentvolumesource is immutable after creation\n{difference(before, now)}"
         causes.append(field.forbidden("spec.persistentvolumesource", message))
     causes += field.immutable("volumeMode", fresh.get("volumeMode"), stored.get("volumeMode"))
-    if stored.get("nodeAffinity") is not None and fresh.get("nodeAffinity") != stored["nodeAffinity"]:
-        causes.append(field.invalid("nodeAffinity", fresh.get("nodeAffinity"), field.IMMUTABLE))
+    kept = stored.get("nodeAffinity")
+    if kept is not None and not _same_nodes(fresh.get("nodeAffinity"), kept):
+        message = f"{field.IMMUTABLE}, except for updating from beta label to GA"
+        causes.append(field.invalid("nodeAffinity", fresh.get("nodeAffinity"), message))
     attributes = "volumeAttributesClassName"
     if stored.get(attributes) is not None and fresh.get(attributes) is None:
         causes.append(field.forbidden(f"spec.{attributes}", "update from non-nil value to nil is forbidden"))
     return causes
+
+
+def _same_nodes(new: Any, old: Any) -> bool:
+    """Tell whether two affinities are the same but for labels that have got their later names."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        key, was = new.get("key"), old.get("key")
+        renamed = key is not None and _LATER.get(was) == key
+        return new.keys() == old.keys() and all(
+            (name == "key" and renamed) or _same_nodes(value, old[name]) for name, value in new.items()
+        )
+    if isinstance(new, list) and isinstance(old, list):
+        return len(new) == len(old) and all(map(_same_nodes, new, old))
+    return bool(new == old)
 
 
 def modes_text(modes: list[str] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kubern.api.podspec.check_annotations import check_kept_annotations, check_pod_annotations
+from kubern.api.podspec.check_pod_only import check_own_claims, check_pod_only
 from kubern.api.podspec.columns import COLUMNS
 from kubern.api.podspec.create import prepare_pod, validate_new_pod
 from kubern.api.podspec.defaults import default_pod
@@ -20,9 +21,10 @@ CONNECT_VERBS = ("create", "get")
 
 
 def _validate(pod: Obj) -> list[Cause]:
-    spec = pod.get("spec") or {}
-    annotations = pod["metadata"].get("annotations")
-    return validate_pod_spec(spec, "spec") + check_pod_annotations(annotations, spec, "metadata.annotations")
+    spec, metadata = pod.get("spec") or {}, pod["metadata"]
+    causes = check_pod_annotations(metadata.get("annotations"), spec, "metadata.annotations")
+    causes += check_own_claims(metadata.get("name") or "", spec, "spec")
+    return causes + validate_pod_spec(spec, "spec") + check_pod_only(spec, "spec")
 
 
 def _validate_update(new: Obj, old: Obj) -> list[Cause]:

@@ -14,7 +14,7 @@ HIGHEST = 1_000_000_000
 """The highest value that a user may give; above are the system's own."""
 SYSTEM_PREFIX = "system-"
 SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-_POLICIES = ("Never", "PreemptLowerPriority")
+_POLICIES = ("PreemptLowerPriority", "Never")
 
 
 def default(obj: Obj) -> None:
