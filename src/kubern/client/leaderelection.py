@@ -115,7 +115,7 @@ class Elector:
     def join(self, introspection: Introspection) -> None:
         """Let a program tell whether this candidate leads, and whether it renews its Lease."""
         introspection.checks["leaderElection"] = self.check
-        introspection.sources += [self.families, self._recorder.counts.families]
+        introspection.sources.append(self.families)
 
     def check(self) -> str:
         """Return what is wrong: a leader that could not renew its Lease for long, and works all the same."""
