@@ -30,6 +30,11 @@ def rule_problems(schema: Obj, path: str, *, root: bool) -> list[Cause]:
     return [*found.texts, *found.compiled]
 
 
+def has_rules(schema: Obj) -> bool:
+    """Whether there are rules at a schema or below it."""
+    return bool(schema.get(RULES)) or any(has_rules(below) for below, _, _ in _below(schema, ""))
+
+
 def _look(schema: Obj, path: str, root: bool, torn: str) -> _Found:
     """`torn` is the first schema on the way down whose parts cannot be found again in the object before an update."""
     found = _Found([], [])

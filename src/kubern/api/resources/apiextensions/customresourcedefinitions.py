@@ -7,7 +7,7 @@ from datetime import datetime
 from kubern.api import field, names
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.cel_rules import rule_problems
+from kubern.api.rules.cel_rules import has_rules, rule_problems
 from kubern.api.rules.checks import immutable, named, one_of
 from kubern.api.rules.conditions import condition, with_condition
 from kubern.api.rules.crd_names import check_conversion, check_names
@@ -75,12 +75,18 @@ def validate(obj: Obj) -> list[Cause]:
     return causes + check_conversion(part(spec, "conversion"), "spec.conversion")
 
 
+def validate_create(obj: Obj) -> list[Cause]:
+    """Return which rules of a new definition may cost too much."""
+    return _check_costs(at(obj, "spec.versions") or [], [])
+
+
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what may not be changed: the group and plural always, scope and kind once the names are accepted."""
     now, was = part(new, "spec"), part(old, "spec")
     causes = immutable(now.get("group"), was.get("group"), "spec.group")
     causes += immutable(at(now, "names.plural"), at(was, "names.plural"), "spec.names.plural")
     causes += _check_stored(new)
+    causes += _check_costs(now.get("versions") or [], was.get("versions") or [])
     if _established(old):
         causes += immutable(now.get("scope"), was.get("scope"), "spec.scope")
         causes += immutable(at(now, "names.kind"), at(was, "names.kind"), "spec.names.kind")
@@ -159,6 +165,22 @@ def _check_versions(versions: list[Obj], path: str) -> list[Cause]:
     return causes
 
 
+def _check_costs(versions: list[Obj], before: list[Obj]) -> list[Cause]:
+    """Check what the rules of sound schemas may cost that were not there before."""
+    from kubern.api.rules.crd_costs import cost_problems  # CEL is loaded by those who use it
+    from kubern.api.rules.crd_schema import check_schema
+    from kubern.api.rules.crd_versions import Places
+
+    known, causes = {version.get("name"): version.get("schema") for version in before}, []
+    for i, version in enumerate(versions):
+        schema, places = at(version, "schema.openAPIV3Schema"), Places.of(versions, i)
+        shared = i > 0 and places.schema == "spec.validation"
+        fresh = schema is not None and known.get(version.get("name")) != version.get("schema")
+        if fresh and not shared and not check_schema(schema, "") and has_rules(schema):
+            causes += cost_problems(schema, f"{places.schema}.openAPIV3Schema")
+    return causes
+
+
 def _check_contents(versions: list[Obj]) -> list[Cause]:
     # loaded with the first definition, not at start-up
     from kubern.api.rules.crd_schema import check_schema
@@ -199,6 +221,7 @@ RESOURCE = Resource(
     prepare_update=prepare_update,
     prepare_delete=prepare_delete,
     validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
     validate_status_update=validate_status_update,
 )
