@@ -54,7 +54,8 @@ def _check_local(spec: Obj) -> list[Cause]:
 def _check_service(spec: Obj) -> list[Cause]:
     service, path = spec["service"], "spec.service"
     causes = [field.required(f"{path}.{name}", "") for name in ("namespace", "name") if not service.get(name)]
-    causes += [field.invalid(f"{path}.port", service.get("port"), m) for m in names.port_number(service.get("port"))]
+    if wrong := names.port_number(service.get("port")):
+        causes.append(field.invalid(f"{path}.port", service.get("port"), f"port is not valid: {', '.join(wrong)}"))
     if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
         message = "may not be true if caBundle is present"
         causes.append(field.invalid("spec.insecureSkipTLSVerify", True, message))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
-from kubern.api.rules.checks import one_of
+from kubern.api.rules.checks import named, one_of
 from kubern.api.rules.values import at, fill_empty, items, part, section
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -35,8 +35,10 @@ def validate(obj: Obj) -> list[Cause]:
         causes.append(field.invalid(path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1"))
     if spec.get("distinguisherMethod") is not None:
         causes += one_of(spec["distinguisherMethod"], "type", "spec.distinguisherMethod.", _METHODS)
-    if not at(spec, "priorityLevelConfiguration.name"):
-        causes.append(field.required("spec.priorityLevelConfiguration.name", "must reference a priority level"))
+    level, here = at(spec, "priorityLevelConfiguration.name"), "spec.priorityLevelConfiguration.name"
+    causes += named(level, here, names.dns1123_subdomain) if level else []
+    if not level:
+        causes.append(field.required(here, "must reference a priority level"))
     for i, rule in items(spec, "rules"):
         causes += _check_rule(rule, f"spec.rules[{i}]")
     return causes
@@ -49,18 +51,64 @@ def _check_rule(rule: Obj, path: str) -> list[Cause]:
     for i, subject in items(rule, "subjects"):
         here = f"{path}.subjects[{i}]"
         causes += one_of(subject, "kind", f"{here}.", tuple(_SUBJECTS))
-        wanted = _SUBJECTS.get(subject.get("kind") or "")
-        if wanted and subject.get(wanted) is None:
-            message = f"{wanted} is required when subject kind is '{subject['kind']}'"
-            causes.append(field.required(f"{here}.{wanted}", message))
+        causes += _check_subject(subject, here)
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         message = "at least one of resourceRules and nonResourceRules has to be non-empty"
         causes.append(field.required(path, message))
     for kind in ("resourceRules", "nonResourceRules"):
         for i, each in items(rule, kind):
             causes += _check_verbs(each.get("verbs") or [], f"{path}.{kind}[{i}].verbs")
+    for i, each in items(rule, "resourceRules"):
+        causes += _check_resources(each, f"{path}.resourceRules[{i}]")
     for i, each in items(rule, "nonResourceRules"):
         causes += _check_urls(each.get("nonResourceURLs") or [], f"{path}.nonResourceRules[{i}].nonResourceURLs")
+    return causes
+
+
+def _check_subject(subject: Obj, path: str) -> list[Cause]:
+    kind = subject.get("kind") or ""
+    wanted = _SUBJECTS.get(kind)
+    if wanted is None:
+        return []
+    who, here, causes = subject.get(wanted), f"{path}.{wanted}", []
+    if who is None:
+        causes.append(field.required(here, f"{wanted} is required when subject kind is '{kind}'"))
+    elif not who.get("name"):
+        causes.append(field.required(f"{here}.name", ""))
+    elif wanted == "serviceAccount" and who["name"] != "*":
+        causes += named(who["name"], f"{here}.name", names.dns1123_subdomain)
+    if who is not None and wanted == "serviceAccount":
+        namespace = who.get("namespace")
+        causes += named(namespace, f"{here}.namespace", names.dns1123_label) if namespace else []
+        if not namespace:
+            causes.append(field.required(f"{here}.namespace", "must specify namespace for service account"))
+    for other, one in _SUBJECTS.items():
+        if one != wanted and subject.get(one) is not None:
+            causes.append(field.forbidden(f"{path}.{one}", f"{one} is forbidden when subject kind is not '{other}'"))
+    return causes
+
+
+def _check_resources(rule: Obj, path: str) -> list[Cause]:
+    causes = []
+    for key, what, plural in (("apiGroups", "api group", "api groups"), ("resources", "resource", "resources")):
+        given = rule.get(key) or []
+        if not given:
+            causes.append(field.required(f"{path}.{key}", f"resource rules must supply at least one {what}"))
+        elif len(given) > 1 and "*" in given:
+            causes.append(field.invalid(f"{path}.{key}", given, f"if '*' is present, must not specify other {plural}"))
+    namespaces, here = rule.get("namespaces") or [], f"{path}.namespaces"
+    if not namespaces and not rule.get("clusterScope"):
+        message = "resource rules that are not cluster scoped must supply at least one namespace"
+        causes.append(field.required(here, message))
+    elif "*" in namespaces:
+        message = "if '*' is present, must not specify other namespaces"
+        causes += [field.invalid(here, namespaces, message)] if len(namespaces) > 1 else []
+    else:
+        causes += [
+            field.invalid(f"{here}[{i}]", name, f"each member of this list must be '*' or a DNS-1123 label; {wrong}")
+            for i, name in enumerate(namespaces)
+            for wrong in names.dns1123_label(name)
+        ]
     return causes
 
 

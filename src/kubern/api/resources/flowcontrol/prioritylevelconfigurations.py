@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kubern.api import field
 from kubern.api.resource import STATUS, Column, Resource
 from kubern.api.rules import cells
@@ -12,6 +14,8 @@ from kubern.base.json import Obj
 
 _KINDS = ("Exempt", "Limited")
 _SHARES = 30
+_MOST_QUEUES, _HASH_BITS = 10_000_000, 60
+"""A hand of queues is dealt from the bits of one hash of the flow."""
 _QUEUING = {"queues": 64, "queueLengthLimit": 50, "handSize": 8}
 
 
@@ -56,15 +60,22 @@ def _check_limited(limited: Obj, path: str) -> list[Cause]:
     causes += one_of(response, "type", f"{path}limitResponse.", ("Queue", "Reject"))
     queuing, here = response.get("queuing"), f"{path}limitResponse.queuing"
     if response.get("type") == "Queue" and queuing is None:
-        causes.append(field.required(here, "must not be empty if limited.limitResponse.type is Queue"))
+        causes.append(field.required(here, "must not be empty if limited.limitResponse.type is Limited"))
     if response.get("type") == "Reject" and queuing is not None:
-        causes.append(field.forbidden(here, "must be nil if limited.limitResponse.type is not Queue"))
+        causes.append(field.forbidden(here, "must be nil if limited.limitResponse.type is not Limited"))
     for name in _QUEUING:
         if queuing is not None and (queuing.get(name) or 0) <= 0:
             causes.append(field.invalid(f"{here}.{name}", queuing.get(name) or 0, "must be positive"))
     queues, hand = ((queuing or {}).get(name) or 0 for name in ("queues", "handSize"))
+    if queues > _MOST_QUEUES:
+        causes.append(field.invalid(f"{here}.queues", queues, f"must not be greater than {_MOST_QUEUES}"))
     if hand > queues > 0:
         causes.append(field.invalid(f"{here}.handSize", hand, f"should not be greater than queues ({queues})"))
+    elif hand > 0 < queues and math.ceil(math.log2(queues) * hand) > _HASH_BITS:
+        message = (
+            f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than {_HASH_BITS}"
+        )
+        causes.append(field.invalid(f"{here}.handSize", hand, message))
     return causes
 
 
