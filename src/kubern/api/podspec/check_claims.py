@@ -44,18 +44,30 @@ def _check_source(claim: Obj, path: str) -> list[Cause]:
 def check_used_claims(used: list[Obj], known: frozenset[str], path: str) -> list[Cause]:
     """Return what is wrong with the `claims` of a container, given the names of the pod's."""
     causes: list[Cause] = []
-    taken: set[tuple[str, str]] = set()
+    taken: set[str] = set()
     for i, claim in enumerate(used):
         here, name, request = f"{path}[{i}]", claim.get("name") or "", claim.get("request") or ""
         if not name:
             causes.append(field.required(here))
             continue
-        if (name, request) in taken:
-            causes.append(field.duplicate(here, f"{name}/{request}" if request else name))
-        taken.add((name, request))
+        causes += _check_used(name, request, here, taken)
         if name not in known:
             listed = f": {', '.join(sorted(known))}" if known else " which is empty"
             unknown = field.not_found(here, name)
             detail = f"{unknown.message}: must be one of the names in pod.spec.resourceClaims{listed}"
             causes.append(unknown._replace(message=detail))
+    return causes
+
+
+def _check_used(name: str, request: str, path: str, taken: set[str]) -> list[Cause]:
+    """Check one claim or request of a claim against those used before it: a claim stands for all of its requests."""
+    if name in taken:
+        return [field.duplicate(path, name)]
+    key = f"{name}/{request}" if request else name
+    causes = [field.invalid(f"{path}.request", request, m) for m in names.dns1123_label(request) if request]
+    if key in taken:
+        causes.append(field.duplicate(path, key))
+    elif not request:
+        causes += [field.duplicate(path, name) for other in taken if other.partition("/")[0] == name]
+    taken.add(key)
     return causes

@@ -67,13 +67,19 @@ def check_resize_policy(policies: list[Obj], path: str, never: bool) -> list[Cau
 
 def container_resource(name: str, quantity: Any, path: str) -> list[Cause]:
     """Return what is wrong with one entry of a container's requests or limits."""
+    causes = container_resource_name(name, path)
+    return causes + check_quantity(name, quantity, path) + _check_pages(name, quantity, path)
+
+
+def container_resource_name(name: str, path: str) -> list[Cause]:
+    """Return what is wrong with the name of what a container may ask for."""
     causes = check_resource_name(name, path)
     if "/" not in name:
         if name not in CONTAINER_RESOURCES and not name.startswith("hugepages-"):
             causes.append(field.invalid(path, name, "must be a standard resource for containers"))
     elif _NATIVE_DOMAIN not in name and not is_extended(name):
         causes.append(field.invalid(path, name, "doesn't follow extended resource name standard"))
-    return causes + check_quantity(name, quantity, path) + _check_pages(name, quantity, path)
+    return causes
 
 
 def _check_pages(name: str, quantity: Any, path: str) -> list[Cause]:

@@ -149,29 +149,27 @@ def _check_pod_term(term: Obj, path: str) -> list[Cause]:
 
 def check_topology_spread(constraints: list[Obj], path: str) -> list[Cause]:
     """Return what is wrong with `topologySpreadConstraints`."""
-    causes: list[Cause] = []
-    taken: set[tuple[str, str]] = set()
-    for i, constraint in enumerate(constraints):
-        here = f"{path}[{i}]"
-        pair = (constraint.get("topologyKey") or "", constraint.get("whenUnsatisfiable") or "")
-        causes += _check_spread(constraint, here)
-        if pair in taken:
-            causes.append(field.duplicate(f"{here}.{{topologyKey, whenUnsatisfiable}}", f"{{{pair[0]}, {pair[1]}}}"))
-        taken.add(pair)
-    return causes
+    pairs = [(each.get("topologyKey") or "", each.get("whenUnsatisfiable") or "") for each in constraints]
+    return [
+        cause
+        for i, constraint in enumerate(constraints)
+        for cause in _check_spread(constraint, f"{path}[{i}]", pairs[i] in pairs[i + 1 :])
+    ]
 
 
-def _check_spread(constraint: Obj, path: str) -> list[Cause]:
+def _check_spread(constraint: Obj, path: str, again: bool) -> list[Cause]:
+    """Return what is wrong with one constraint; `again`: another one follows of its key and action."""
     causes: list[Cause] = []
     skew, key = constraint.get("maxSkew") or 0, constraint.get("topologyKey") or ""
     action, least = constraint.get("whenUnsatisfiable") or "", constraint.get("minDomains")
     if skew <= 0:
         causes.append(field.invalid(f"{path}.maxSkew", skew, "must be greater than zero"))
-    causes += label_name(key, f"{path}.topologyKey") if key else [
-        field.required(f"{path}.topologyKey", "can not be empty")
-    ]  # fmt: skip
+    if not key:
+        causes.append(field.required(f"{path}.topologyKey", "can not be empty"))
     if action not in ("DoNotSchedule", "ScheduleAnyway"):
         causes.append(field.not_supported(f"{path}.whenUnsatisfiable", action, ["DoNotSchedule", "ScheduleAnyway"]))
+    if again:
+        causes.append(field.duplicate(f"{path}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
     if least is not None and least <= 0:
         causes.append(field.invalid(f"{path}.minDomains", least, "must be greater than zero"))
     if least is not None and action != "DoNotSchedule":

@@ -61,6 +61,7 @@ def _user_problems(value: str) -> Iterator[str]:
         return
     if _CONTROL.search(value):
         yield "runAsUserName cannot contain control characters"
+        return
     parts = value.split("\\")
     if len(parts) > 2:
         yield "runAsUserName cannot contain more than one backslash"
@@ -69,7 +70,7 @@ def _user_problems(value: str) -> Iterator[str]:
         if len(parts[0]) >= _DOMAIN:
             yield f"runAsUserName's Domain length must be under {_DOMAIN} characters"
         if not (_NETBIOS.fullmatch(parts[0]) or _DNS.fullmatch(parts[0])):
-            yield "runAsUserName's Domain doesn't match the NetBIOS nor the DNS format"
+            yield "runAsUserName's Domain doesn't match the NetBios nor the DNS format"
     user = parts[-1]
     if not user:
         yield "runAsUserName's User cannot be empty"

@@ -168,6 +168,10 @@ def _check_rest(spec: Obj, path: str) -> list[Cause]:
     system = spec.get("os")
     if system is not None and system.get("name") not in ("linux", "windows"):
         name = system.get("name") or ""
-        here = f"{path}.os.name"
-        causes.append(field.not_supported(here, name, ["linux", "windows"]) if name else field.required(here))
+        supported = ["linux", "windows"]
+        causes.append(
+            field.not_supported(f"{path}.os", name, supported)
+            if name
+            else field.required(f"{path}.os.name", "cannot be empty")
+        )
     return causes

@@ -10,6 +10,7 @@ from kubern.api.podspec.check_probes import port_or_name
 from kubern.api.rules.addresses import special_address
 from kubern.api.rules.checks import one_of
 from kubern.api.rules.load_balancers import check_points
+from kubern.api.service.addresses import check_address_update, check_cluster_addresses
 from kubern.api.service.defaults import externally_accessible, has_address
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
@@ -43,14 +44,7 @@ def validate_service(service: Obj) -> list[Cause]:
 def validate_service_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what an update may not do: change an address once it is set, or a load balancer's class."""
     fresh, stored = new.get("spec") or {}, old.get("spec") or {}
-    causes: list[Cause] = []
-    if has_address(fresh) and has_address(stored):
-        now, before = fresh.get("clusterIPs") or [], stored.get("clusterIPs") or []
-        if before and not now:
-            causes.append(field.invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset"))
-        elif before and now[0] != before[0]:
-            causes.append(field.invalid("spec.clusterIPs[0]", now, "may not change once set"))
-        causes += _check_family_update(fresh, stored)
+    causes = check_address_update(fresh, stored)
     if fresh.get("type") == stored.get("type") == "LoadBalancer":
         now, before = fresh.get("loadBalancerClass"), stored.get("loadBalancerClass")
         if now != before:
@@ -70,14 +64,6 @@ def validate_service_status_update(new: Obj, old: Obj) -> list[Cause]:
     if points and (new.get("spec") or {}).get("type") != "LoadBalancer":
         return [field.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")]
     return check_points(points, modes=True)
-
-
-def _check_family_update(fresh: Obj, stored: Obj) -> list[Cause]:
-    now, before = fresh.get("ipFamilies") or [], stored.get("ipFamilies") or []
-    if not before or (now and now[0] == before[0]):
-        return []
-    detail = "may not change once set" if now else "primary ipFamily can not be unset"
-    return [field.invalid("spec.ipFamilies[0]", now, detail)]
 
 
 def _check_type(spec: Obj) -> list[Cause]:
@@ -149,43 +135,10 @@ def _check_affinity(spec: Obj) -> list[Cause]:
 
 
 def _check_addresses(spec: Obj) -> list[Cause]:
-    causes: list[Cause] = []
-    single, several = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
-    if has_address(spec):
-        if several and several[0] != single:
-            causes.append(field.invalid("spec.clusterIPs", several, "first value must match `clusterIP`"))
-        if len(several) > 2:
-            causes.append(field.invalid("spec.clusterIPs", several, "may only hold up to 2 values"))
-        for i, address in enumerate(several):
-            causes += _check_cluster_address(address, i, several)
-        causes += _check_families(spec)
+    causes = [] if spec.get("type") == "ExternalName" else check_cluster_addresses(spec)
     for i, address in enumerate(spec.get("externalIPs") or ()):
         messages = names.ip_address(address) or special_address(address)
         causes += [field.invalid(f"spec.externalIPs[{i}]", address, message) for message in messages]
-    return causes
-
-
-def _check_cluster_address(address: str, index: int, several: list[str]) -> list[Cause]:
-    path = f"spec.clusterIPs[{index}]"
-    if address == "None":
-        message = "'None' must be the first and only value"
-        return [field.invalid(path, address, message)] if len(several) > 1 else []
-    if address in several[:index]:
-        return [field.duplicate(path, address)]
-    return [field.invalid(path, address, message) for message in names.ip_address(address)]
-
-
-def _check_families(spec: Obj) -> list[Cause]:
-    causes: list[Cause] = []
-    families, policy = spec.get("ipFamilies") or [], spec.get("ipFamilyPolicy")
-    if policy is not None and policy not in ("SingleStack", "PreferDualStack", "RequireDualStack"):
-        supported = ["SingleStack", "PreferDualStack", "RequireDualStack"]
-        causes.append(field.not_supported("spec.ipFamilyPolicy", policy, supported))
-    for i, family in enumerate(families):
-        if family not in ("IPv4", "IPv6"):
-            causes.append(field.not_supported(f"spec.ipFamilies[{i}]", family, ["IPv4", "IPv6"]))
-        elif family in families[:i]:
-            causes.append(field.duplicate(f"spec.ipFamilies[{i}]", family))
     return causes
 
 

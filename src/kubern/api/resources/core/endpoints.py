@@ -43,7 +43,8 @@ def _check_address(address: Obj, path: str) -> list[Cause]:
         causes += [field.invalid(f"{path}.hostname", name, message) for message in names.dns1123_label(name)]
     if node:
         causes += [field.invalid(f"{path}.nodeName", node, message) for message in names.dns1123_subdomain(node)]
-    return causes if causes else [field.invalid(f"{path}.ip", ip, message) for message in special_address(ip)]
+    messages = ["must be a valid IP address"] if names.ip_address(ip) else special_address(ip)
+    return causes + [field.invalid(f"{path}.ip", ip, message) for message in messages]
 
 
 def _check_port(port: Obj, path: str, named: bool) -> list[Cause]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubern.api import field, names
-from kubern.api.podspec.check_resources import is_standard, may_overcommit
+from kubern.api.podspec.check_resources import check_resource_name, container_resource_name, may_overcommit
 from kubern.api.resource import Resource
 from kubern.api.rules.cells import CREATED_AT, NAME
 from kubern.api.rules.quantities import store_maps, stored
@@ -53,40 +53,49 @@ def _check_kind(kind: str, path: str) -> list[Cause]:
 
 
 def _check_shape(item: Obj, kind: str, path: str) -> list[Cause]:
-    causes: list[Cause] = []
+    causes = _check_names(item, kind, path, ("max", "min"))
     if kind == "Pod":
         for name in ("default", "defaultRequest"):
             if item.get(name):
                 causes.append(field.forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'"))
+    else:
+        causes += _check_names(item, kind, path, ("default", "defaultRequest"))
     if kind == "PersistentVolumeClaim" and not any("storage" in (item.get(name) or {}) for name in ("min", "max")):
         message = "either minimum or maximum storage value is required, but neither was provided"
         causes.append(field.required(f"{path}.limits", message))
-    for bound in _BOUNDS:
-        for name in item.get(bound) or ():
-            here = f"{path}.{bound}[{name}]"
-            causes += [field.invalid(here, name, message) for message in names.qualified_name(name)]
-            if "/" not in name and not is_standard(name):
-                causes.append(field.invalid(here, name, "must be a standard resource type or fully qualified"))
-    return causes
+    return causes + _check_names(item, kind, path, ("maxLimitRequestRatio",))
+
+
+def _check_names(item: Obj, kind: str, path: str, bounds: tuple[str, ...]) -> list[Cause]:
+    """Check the names of what is bounded: for containers and pods, what containers may ask for."""
+    check = container_resource_name if kind in ("Pod", "Container") else check_resource_name
+    return [
+        cause for bound in bounds for name in item.get(bound) or () for cause in check(name, f"{path}.{bound}[{name}]")
+    ]
+
+
+# of which bound it is said, which is shown, which may not be above which, and how the two are called
+_ORDERS = (
+    ("min", "min", "min", "max", "min", "max"),
+    ("defaultRequest", "defaultRequest", "min", "defaultRequest", "min", "default request"),
+    ("defaultRequest", "defaultRequest", "defaultRequest", "max", "default request", "max"),
+    ("defaultRequest", "defaultRequest", "defaultRequest", "default", "default request", "default limit"),
+    ("default", "min", "min", "default", "min", "default"),
+    ("default", "max", "default", "max", "default", "max"),
+)
 
 
 def _check_bounds(item: Obj, name: str, path: str) -> list[Cause]:
     """Least, default request, default and most must not cross."""
-    given = {bound: parse(item[bound][name]) for bound in _BOUNDS if name in (item.get(bound) or {})}
+    bounds = [bound for bound in _BOUNDS if item.get("type") != "Pod" or bound not in ("default", "defaultRequest")]
+    given = {bound: parse(item[bound][name]) for bound in bounds if name in (item.get(bound) or {})}
     shown = {bound: canonical(item[bound][name]) for bound in given}
     causes: list[Cause] = []
-    for bound, low, high, low_word, high_word in (
-        ("min", "min", "max", "min", "max"),
-        ("defaultRequest", "min", "defaultRequest", "min", "default request"),
-        ("defaultRequest", "defaultRequest", "max", "default request", "max"),
-        ("defaultRequest", "defaultRequest", "default", "default request", "default limit"),
-        ("default", "min", "default", "min", "default"),
-        ("default", "default", "max", "default", "max"),
-    ):
+    for bound, seen, low, high, low_word, high_word in _ORDERS:
         if low in given and high in given and given[low] > given[high]:
-            words = "value" if bound == "min" else f"{low_word} value"
-            message = f"{low_word} {words.split()[-1]} {shown[low]} is greater than {high_word} value {shown[high]}"
-            causes.append(field.invalid(f"{path}.{bound}[{name}]", shown[bound], message))
+            message = f"{low_word} value {shown[low]} is greater than {high_word} value {shown[high]}"
+            causes.append(field.invalid(f"{path}.{bound}[{name}]", shown[seen], message))
+    causes += _check_ratio(given, shown, f"{path}.maxLimitRequestRatio[{name}]")
     if (
         not may_overcommit(name)
         and "default" in given
@@ -95,7 +104,7 @@ def _check_bounds(item: Obj, name: str, path: str) -> list[Cause]:
         request = shown["defaultRequest"]
         message = f"default value {shown['default']} must equal to defaultRequest value {request} in {name}"
         causes.append(field.invalid(f"{path}.defaultRequest[{name}]", request, message))
-    return causes + _check_ratio(given, shown, f"{path}.maxLimitRequestRatio[{name}]")
+    return causes
 
 
 def _check_ratio(given: dict[str, Quantity], shown: dict[str, str], path: str) -> list[Cause]:

@@ -73,7 +73,7 @@ def _check_term(term: Obj, path: str) -> list[Cause]:
         causes.append(field.invalid(f"{path}.scopeName", scope, "unsupported scope"))
     if scope in _POD_SCOPES - {"PriorityClass"} and operator != "Exists":
         message = (
-            "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+            "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
             "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
         )
         causes.append(field.invalid(f"{path}.operator", operator, message))

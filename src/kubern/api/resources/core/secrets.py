@@ -54,7 +54,11 @@ def _validate(secret: Obj) -> list[Cause]:
 
 def _check_type(secret: Obj, data: Obj) -> list[Cause]:
     kind = secret.get("type") or ""
-    causes = [field.required(f"data[{key}]") for key in _NEEDED.get(kind, ()) if key not in data]
+    causes = [
+        field.required(f"data[{key}]")
+        for key in _NEEDED.get(kind, ())
+        if key not in data or (kind == "kubernetes.io/ssh-auth" and not data[key])
+    ]
     if kind == "kubernetes.io/service-account-token":
         annotations = (secret.get("metadata") or {}).get("annotations") or {}
         if not annotations.get(_ACCOUNT):
