@@ -50,7 +50,7 @@ def log_of(annotations: Obj, uid: str) -> Log:
 def answer_of(annotations: Obj, command: Sequence[str]) -> Answer:
     """Return what a command in a pod's container answers."""
     said = " ".join(command)
-    answers = _mapping(annotations.get(EXEC))
+    answers = mapping(annotations.get(EXEC))
     if said in answers:
         return _answer(answers[said])
     if ANY in answers:
@@ -58,7 +58,8 @@ def answer_of(annotations: Obj, command: Sequence[str]) -> Answer:
     return Answer("", f"{command[0] if command else ''}: command not found\n", UNKNOWN)
 
 
-def _mapping(text: str | None) -> dict[str, Any]:
+def mapping(text: str | None) -> dict[str, Any]:
+    """Read a YAML map; an empty one for anything else."""
     try:
         read = yaml.safe_load(text or "")
     except yaml.YAMLError:

@@ -15,13 +15,15 @@ from kubern.base.errors import BadRequest, NotFound
 from kubern.base.json import Obj
 from kubern.diagnostics.access import Access
 from kubern.http.contract import Answer, Request, Response
-from kubern.http.relay import STDERR, STDOUT, Streams
+from kubern.http.relay import STDERR, STDOUT, Streams, is_upgrade
 from kubern.kubelet.server.api import KubeletApi
 from kubern.kubelet.server.contract import ContainerLog, ExecResult
 from kubern.kubelet.server.logs import IsRunning, LogOptions
-from kubern.kubelet.server.streaming import Query, checked_streams
+from kubern.kubelet.server.streaming import Query, checked_streams, ports_of
 from kubern.simulation import output
 from kubern.simulation.answers import answer_of, log_of
+from kubern.simulation.forwarding import forward
+from kubern.simulation.ports import Port, port_of
 from kubern.simulation.sessions import Write, answer
 from kubern.simulation.source import Source
 
@@ -144,8 +146,12 @@ class VirtualNode:
         return 0
 
     async def port_forward(self, request: Request, pod: Obj, query: Query) -> Answer:
-        """Refuse: nothing listens."""
-        raise BadRequest(f'pod "{pod["metadata"]["name"]}" is virtual: nothing listens on its ports')
+        """Answer connections to ports as scripted."""
+        if not is_upgrade(request):
+            raise BadRequest("unable to upgrade: missing upgrade headers in request")
+        if (pod.get("status") or {}).get("phase") != "Running":
+            raise NotFound(f'pod not found ("{pod["metadata"]["name"]}_{pod["metadata"]["namespace"]}")')
+        return forward(request, ports_of(query), partial(_listener, pod))
 
     async def exec_url(self, pod: Obj, container: str, command: Sequence[str], streams: Streams) -> str:
         raise NotFound("a virtual node has no runtime")
@@ -166,3 +172,14 @@ def _must_run(pod: Obj, container: str) -> None:
     run = _run(pod, container, False)
     if run is None or run.ended is not None:
         raise NotFound(f'container not found ("{container}")')
+
+
+def _listener(pod: Obj, port: int) -> Port | str:
+    """Return what listens on a pod's port, or what a runtime says when nothing does."""
+    meta = pod["metadata"]
+    refused = (
+        f"error forwarding port {port} to pod {meta['uid']}, uid : failed to connect to localhost:{port} inside namespace "
+        f'"{meta["uid"]}", IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused IPv6 dial tcp6: [::1]:{port}: '
+        "connect: connection refused"
+    )
+    return port_of(meta.get("annotations") or {}, port) or refused
