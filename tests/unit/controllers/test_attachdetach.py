@@ -87,14 +87,42 @@ def test_one_node_at_a_time_unless_the_volume_allows_more():
     world.settle(CONTROLLER, ("", "n2"))
     assert len(world.list(ATTACHMENTS)) == 1
     assert world.events[-1] == ("FailedAttachVolume", f"{MULTI}used by pod(s) p")
-    world.remove(PODS, world.get(PODS, "p"))
-    world.settle(CONTROLLER, ("", "n2"))
-    text = "exclusively attached to one node and can't be attached to another"
-    assert world.events[-1] == ("FailedAttachVolume", f"{MULTI}{text}")
     many = attached(used("ReadWriteMany"))
     many.put(PODS, pod("q", "n2"))
     many.settle(CONTROLLER, ("", "n2"))
     assert len(many.list(ATTACHMENTS)) == 2
+
+
+def test_a_volume_kept_by_a_node_without_pods_is_said_to_be_attached_there():
+    world = attached(used())
+    world.remove(PODS, world.get(PODS, "p"))
+    world.put(PODS, pod("q", "n2"))
+    world.settle(CONTROLLER, ("", "n2"))
+    text = "exclusively attached to one node and can't be attached to another"
+    assert world.events[-1] == ("FailedAttachVolume", f"{MULTI}{text}")
+
+
+def test_a_volume_that_is_held_elsewhere_is_told_of_once_for_as_long_as_it_is_wanted():
+    def refused():
+        world.settle(CONTROLLER, ("", "n2"))
+        return [message for reason, message in world.events if reason == "FailedAttachVolume"]
+
+    world = attached(used())
+    first = world.put(PODS, pod("q", "n2"))
+    told_once = refused()
+    assert len(told_once) == 1
+    world.pass_time(60)
+    assert refused() == told_once
+    world.remove(PODS, world.get(PODS, "p"))
+    assert refused() == told_once, "the same volume is still not to be had"
+    world.put(PODS, pod("r", "n2"))
+    assert refused() == told_once
+    world.remove(PODS, first)
+    assert refused() == told_once
+    world.remove(PODS, world.get(PODS, "r"))
+    assert refused() == told_once
+    world.put(PODS, pod("q", "n2") | {"metadata": {"name": "q", "namespace": "ns", "uid": "new"}})
+    assert len(refused()) == 2, "nobody wanted it meanwhile"
 
 
 def test_a_volume_that_the_kubelet_uses_stays_until_it_lets_go():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from kubern.base.json import Obj
 from kubern.client.informer import Key, key_of
@@ -16,7 +17,7 @@ from kubern.controllers.controller import Controller, Reconciler, Watch
 from kubern.controllers.kinds.pvc_protection import claims_of
 from kubern.controllers.pods import is_finished
 from kubern.controllers.resources import ATTACHMENTS, CLAIMS, CSI_DRIVERS, NODES, PODS, VOLUMES
-from kubern.controllers.volumes.attaching import Seen, Wanted, decide_node, unique_name
+from kubern.controllers.volumes.attaching import Seen, Wanted, decide_node, is_held_elsewhere, unique_name
 
 
 def _pod(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
@@ -144,10 +145,22 @@ def _attached_to(attachment: Obj) -> Iterable[str]:
     return (attachment["spec"]["nodeName"],)
 
 
-def recall(seen: Seen, memory: dict[str, datetime] | None, now: datetime) -> tuple[Seen, dict[str, datetime]]:
-    """Add since when what is attached is not wanted."""
-    idle = {name: (memory or {}).get(name, now) for name in seen.here.keys() - seen.wanted.keys()}
-    return seen._replace(idle=idle), idle
+class Memory(NamedTuple):
+    """Of a node: since when what is attached is not wanted, and the pods whose volumes were seen to be held elsewhere."""
+
+    idle: dict[str, datetime]
+    refused: dict[str, frozenset[str]]
+    """uids of pods by the volume's name."""
+
+
+def recall(seen: Seen, memory: Memory | None, now: datetime) -> tuple[Seen, Memory]:
+    """Add since when what is attached is not wanted, and of what the pods were told: once, for as long as one of them wants it."""
+    before = memory or Memory({}, {})
+    idle = {name: before.idle.get(name, now) for name in seen.here.keys() - seen.wanted.keys()}
+    users = {name: frozenset(pod["metadata"]["uid"] for pod in each.pods) for name, each in seen.wanted.items()}
+    told = frozenset(name for name, pods in users.items() if pods & before.refused.get(name, frozenset()))
+    refused = {name: pods for name, pods in users.items() if name in told or is_held_elsewhere(seen, name)}
+    return seen._replace(idle=idle, refused=told), Memory(idle, refused)
 
 
 def decide(seen: Seen, now: datetime) -> Plan:

@@ -45,6 +45,8 @@ class Seen(NamedTuple):
     """The name that kubelets know a volume by, by the volume's own."""
     idle: Mapping[str, datetime] = {}
     """Since when an attached volume is not wanted."""
+    refused: frozenset[str] = frozenset()
+    """The volumes whose pods were told that another node has them."""
 
 
 def unique_name(volume: Obj) -> str:
@@ -79,8 +81,10 @@ def decide_node(seen: Seen, now: datetime) -> Plan:
 def _attach(seen: Seen, name: str, wanted: Wanted) -> Iterator[Action]:
     held = seen.here.get(name)
     if held is None:
-        others = seen.elsewhere.get(name) or ()
-        if others and set(wanted.volume["spec"].get("accessModes") or ()) <= _ONE_NODE:
+        if is_held_elsewhere(seen, name):
+            if name in seen.refused:
+                return
+            others = seen.elsewhere[name]
             text = f'Multi-Attach error for volume "{name}" {_holder(wanted, others)}'
             yield from _tell(wanted, "Warning", "FailedAttachVolume", text)
         elif seen.node is not None:
@@ -92,6 +96,12 @@ def _attach(seen: Seen, name: str, wanted: Wanted) -> Iterator[Action]:
     elif _is_attached(held) and seen.unique[name] not in _told_attached(seen.node):
         done = f'AttachVolume.Attach succeeded for volume "{name}" '
         yield from _tell(wanted, "Normal", "SuccessfulAttachVolume", done)
+
+
+def is_held_elsewhere(seen: Seen, name: str) -> bool:
+    """Whether another node has a wanted volume that one node may have at a time, and this one does not."""
+    modes = set(seen.wanted[name].volume["spec"].get("accessModes") or ())
+    return name not in seen.here and bool(seen.elsewhere.get(name)) and modes <= _ONE_NODE
 
 
 def _holder(wanted: Wanted, attachments: Sequence[Obj]) -> str:
