@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 
+from kubern.apiserver.allocation.ranges import parse_ranges
 from kubern.apiserver.authz.bootstrap import objects as default_roles
 from kubern.apiserver.authz.bootstrap import reconciled
 from kubern.apiserver.call import Call
@@ -71,10 +72,10 @@ async def _reconcile(storage: Storage, wanted: Obj) -> None:
 
 
 async def _service_range(core: Core) -> None:
-    """Create the ServiceCIDR of the configured range, which is ready at once; say so when it is another one than configured."""
+    """Create the ServiceCIDR of the configured ranges, which is ready at once; say so when it is another one than configured."""
     if (NETWORKING, "v1", SERVICE_RANGES) not in core.resources:
         return
-    cidrs = [core.config.service_cluster_ip_range]
+    cidrs = list(parse_ranges(core.config.service_cluster_ip_range))
     await ensure(
         core, NETWORKING, "v1", SERVICE_RANGES, {"metadata": {"name": DEFAULT_RANGE}, "spec": {"cidrs": cidrs}}
     )
@@ -85,6 +86,8 @@ async def _service_range(core: Core) -> None:
 
     async def change(old: Obj) -> Obj:
         held = (old.get("status") or {}).get("conditions") or ()
+        if old["spec"]["cidrs"] == cidrs[:1]:
+            old = old | {"spec": {"cidrs": cidrs}}  # a cluster that got its second family
         if old["spec"]["cidrs"] != cidrs:
             _log.warning("the default ServiceCIDR %s does not match the configured range", old["spec"]["cidrs"])
             return old
@@ -96,11 +99,15 @@ async def _service_range(core: Core) -> None:
 
 async def _kubernetes_service(core: Core) -> None:
     config = core.config
+    address = first_address(parse_ranges(config.service_cluster_ip_range)[0])
     labels = {"component": "apiserver", "provider": "kubernetes"}
     await ensure(core, "", "v1", "services", {
         "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
         "spec": {
-            "clusterIP": first_address(config.service_cluster_ip_range),
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ipFamilies": ["IPv6" if ":" in address else "IPv4"],
+            "ipFamilyPolicy": "SingleStack",
             "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.secure_port}],
             "type": "ClusterIP",
             "sessionAffinity": "None",

@@ -14,7 +14,7 @@ _ADDRESS_FIELDS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
 def default_service(service: Obj) -> None:
-    """Fill a Service in place, its address families as a single-stack IPv4 cluster does."""
+    """Fill a Service in place; its address families are settled with its addresses."""
     spec = section(service, "spec")
     fill_empty(spec, type="ClusterIP", sessionAffinity="None")
     if spec["sessionAffinity"] == "None":
@@ -29,8 +29,7 @@ def default_service(service: Obj) -> None:
     if spec["type"] == "LoadBalancer":
         fill(spec, allocateLoadBalancerNodePorts=True)
     if has_address(spec):
-        fill(spec, internalTrafficPolicy="Cluster", ipFamilyPolicy="SingleStack")
-        fill_empty(spec, ipFamilies=[_family(spec.get("clusterIP") or "")])
+        fill(spec, internalTrafficPolicy="Cluster")
         if spec.get("clusterIP"):
             fill_empty(spec, clusterIPs=[spec["clusterIP"]])
         elif spec.get("clusterIPs"):
@@ -54,10 +53,6 @@ def prepare_update(new: Obj, old: Obj) -> None:
     _follow_first_address(fresh, stored)
     _keep_allocated(fresh, stored)
     _drop_unused(fresh, stored)
-
-
-def _family(address: str) -> str:
-    return "IPv6" if ":" in address else "IPv4"
 
 
 def has_address(spec: Obj) -> bool:

@@ -22,3 +22,8 @@ def addresses_of(service: Obj) -> list[str]:
     spec = service.get("spec") or {}
     listed = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
     return [address for address in listed if address and address != NONE]
+
+
+def family_of(address: str) -> str:
+    """Return the family of an address or a range."""
+    return "IPv6" if ":" in address else "IPv4"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kubern.apiserver.allocation.holding import Holder, addresses_of
-from kubern.apiserver.allocation.ranges import AddressRanges
+from kubern.apiserver.allocation.ranges import AddressRanges, parse_ranges
 from kubern.apiserver.allocation.telling import ADDRESSES, warn
 from kubern.apiserver.bootstrap import SERVICE_RANGES, ensure
 from kubern.apiserver.cache import Change
@@ -181,7 +181,7 @@ class _Ranges:
     def _use(self, found: list[Obj]) -> None:
         if not found:
             # before the default one is made, and when people deleted the last one: what the flag says
-            self._ranges.use([self._core.config.service_cluster_ip_range])
+            self._ranges.use(parse_ranges(self._core.config.service_cluster_ip_range))
             return
         ready = sorted((each for each in found if _ready(each)), key=lambda each: str(each["metadata"]["name"]))
         self._ranges.use(cidr for each in ready for cidr in each["spec"].get("cidrs") or ())

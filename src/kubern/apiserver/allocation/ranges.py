@@ -10,33 +10,48 @@ import random
 from collections.abc import Iterable
 
 from kubern.apiserver.allocation.addresses import Allocator, Full, address_allocator
+from kubern.apiserver.allocation.holding import family_of
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class AddressRanges:
-    """Addresses as integers, all of the family of the first range."""
+def parse_ranges(text: str) -> tuple[str, ...]:
+    """Return the ranges of --service-cluster-ip-range: one, or one of each family. Raises `ValueError`."""
+    ranges = tuple(each.strip() for each in text.split(","))
+    versions = [ipaddress.ip_network(each, strict=False).version for each in ranges]
+    if len(ranges) > 2 or len({*versions}) != len(versions):
+        raise ValueError(f"{text}: at most one range of each IP family")
+    return ranges
 
-    def __init__(self, cidr: str, rng: random.Random) -> None:
-        self.version = ipaddress.ip_network(cidr, strict=False).version
+
+class AddressRanges:
+    """Addresses as integers, of the families of the configured ranges."""
+
+    def __init__(self, cidrs: str, rng: random.Random) -> None:
+        """`cidrs` is the configured range, or two with a comma between them. Raises `ValueError`."""
+        configured = parse_ranges(cidrs)
+        self.families = tuple(family_of(cidr) for cidr in configured)
+        """`IPv4` or `IPv6`, or both: what Services get first comes first."""
         self._rng = rng
-        self._taken: set[int] = set()
+        self._taken: dict[int, set[int]] = {4: set(), 6: set()}
         self._ranges: dict[Network, Allocator] = {}
-        self.use([cidr])
+        self.use(configured)
 
     def use(self, cidrs: Iterable[str]) -> None:
         """Take addresses from these ranges from now on; what is taken stays so."""
         networks = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
         self._ranges = {
-            network: self._ranges.get(network) or address_allocator(str(network), self._rng, self._taken)
+            network: self._ranges.get(network)
+            or address_allocator(str(network), self._rng, self._taken[network.version])
             for network in networks
-            if network.version == self.version
+            if f"IPv{network.version}" in self.families
         }
 
     def load(self, addresses: Iterable[str]) -> None:
         """Replace what is taken."""
-        self._taken.clear()
+        for taken in self._taken.values():
+            taken.clear()
         for address in addresses:
             self.take(address)
 
@@ -48,16 +63,16 @@ class AddressRanges:
     def take(self, address: str) -> bool:
         """Take an address, of whatever range; False when it is held already."""
         parsed = ipaddress.ip_address(address)
-        if parsed.version != self.version:
-            return True
-        value = int(parsed)
-        free = value not in self._taken
-        self._taken.add(value)
+        taken, value = self._taken[parsed.version], int(parsed)
+        free = value not in taken
+        taken.add(value)
         return free
 
-    def take_next(self) -> str:
-        """Take a free address. Raises `Full`."""
+    def take_next(self, family: str) -> str:
+        """Take a free address of a family. Raises `Full`."""
         for network, allocator in self._ranges.items():
+            if family != f"IPv{network.version}":
+                continue
             try:
                 value = allocator.take_next()
             except Full:
@@ -68,5 +83,4 @@ class AddressRanges:
     def give_back(self, address: str) -> None:
         """Free an address."""
         parsed = ipaddress.ip_address(address)
-        if parsed.version == self.version:
-            self._taken.discard(int(parsed))
+        self._taken[parsed.version].discard(int(parsed))

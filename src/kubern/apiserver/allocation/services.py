@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from kubern.apiserver.allocation.addresses import Full, port_allocator
+from kubern.apiserver.allocation.families import settle_families
 from kubern.apiserver.allocation.holding import NONE, Holder, addresses_of
 from kubern.apiserver.allocation.ranges import AddressRanges
 from kubern.apiserver.allocation.reservations import Taker, Undo
@@ -66,7 +67,7 @@ class ServiceTaker(Taker):
                 self.ports.take(port)
 
     async def take(self, new: Obj, old: Obj | None, dry_run: bool = False) -> Undo:
-        """Fill in clusterIP, clusterIPs, ipFamilies and nodePorts. Raises `Invalid`, `InternalError` when the range is full."""
+        """Fill in addresses, families and node ports. Raises `Invalid`, `InternalError` when the range is full."""
         claimed: list[str] = []
         ports: list[int] = []
 
@@ -78,7 +79,7 @@ class ServiceTaker(Taker):
             claimed.clear()
 
         try:
-            await self._take_address(new, old, claimed, None if dry_run else self.ledger)
+            await self._take_addresses(new, old, claimed, None if dry_run else self.ledger)
             await self._take_ports(new, old, ports, None if dry_run else self.port_ledger)
         except BaseException:
             await give_back()
@@ -104,30 +105,37 @@ class ServiceTaker(Taker):
         if self.ledger is None or not await self.ledger.release(address, holder):
             self._ranges.give_back(address)
 
-    async def _take_address(self, new: Obj, old: Obj | None, claimed: list[str], ledger: Ledger | None) -> None:
-        spec = new["spec"]
+    async def _take_addresses(self, new: Obj, old: Obj | None, claimed: list[str], ledger: Ledger | None) -> None:
+        spec, stored = new["spec"], old["spec"] if old else None
         if spec.get("type") == "ExternalName":
             for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(key, None)
             return
-        asked = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
-        held = set(addresses_of(old)) if old else set()
-        if not asked and old:
-            asked = next(iter(addresses_of(old)), "")  # an update that leaves it out keeps it
-        if not asked:
-            asked = await self._any(new, ledger)
-            claimed.append(asked)
-        elif asked != NONE and asked not in held:
-            asked = await self._specific(new, asked, ledger)
-            claimed.append(asked)
-        spec["clusterIP"], spec["clusterIPs"] = asked, [asked]
-        spec.setdefault("ipFamilies", [f"IPv{self._ranges.version}"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        held = addresses_of(old) if old else []
+        asked = spec.get("clusterIPs") or [each for each in (spec.get("clusterIP"),) if each] or held
+        if asked:  # an update that leaves them out keeps them
+            spec["clusterIP"], spec["clusterIPs"] = asked[0], asked
+        causes = settle_families(spec, stored, self._ranges.families)
+        if causes:
+            raise _invalid(new, causes)
+        addresses = list(spec.get("clusterIPs") or ())
+        if addresses[:1] == [NONE]:
+            return
+        for index, family in enumerate(spec["ipFamilies"]):
+            if index == len(addresses):
+                addresses.append("")
+            if not addresses[index]:
+                addresses[index] = await self._any(new, family, ledger)
+                claimed.append(addresses[index])
+            elif addresses[index] not in held:
+                addresses[index] = await self._specific(new, addresses[index], ledger)
+                claimed.append(addresses[index])
+        spec["clusterIP"], spec["clusterIPs"] = addresses[0], addresses
 
-    async def _any(self, service: Obj, ledger: Ledger | None) -> str:
+    async def _any(self, service: Obj, family: str, ledger: Ledger | None) -> str:
         while True:
             try:
-                address = self._ranges.take_next()
+                address = self._ranges.take_next(family)
             except Full as error:
                 raise InternalError("Internal error occurred: failed to allocate a serviceIP: range is full") from error
             # one that is another server's by now stays taken here too
@@ -143,7 +151,8 @@ class ServiceTaker(Taker):
 
     async def _specific(self, service: Obj, asked: str, ledger: Ledger | None) -> str:
         field = "spec.clusterIPs"
-        shown = f'Invalid value: ["{asked}"]: failed to allocate IP {asked}: '
+        given = ",".join(f'"{each}"' for each in service["spec"].get("clusterIPs") or (asked,))
+        shown = f"Invalid value: [{given}]: failed to allocate IP {asked}: "
         try:
             address = ipaddress.ip_address(asked)
         except ValueError as error:

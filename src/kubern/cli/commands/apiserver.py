@@ -28,7 +28,9 @@ def run(
     secure_port: Annotated[int, Option(help="Port to serve HTTPS on; 0 takes a free one and prints it.")] = 6443,
     bind_address: Annotated[str, Option(help="Address to serve on.")] = "0.0.0.0",
     advertise_address: Annotated[str, Option(help="Address that the cluster's members reach this server at.")] = "",
-    service_cluster_ip_range: Annotated[str, Option(help="CIDR of the Services' addresses.")] = "10.96.0.0/16",
+    service_cluster_ip_range: Annotated[
+        str, Option(help="CIDR of the Services' addresses, or one of each IP family: CIDR,CIDR.")
+    ] = "10.96.0.0/16",
     service_node_port_range: Annotated[str, Option(help="Ports of NodePort Services.")] = "30000-32767",
     runtime_config: Annotated[str, Option(help="key=true|false,…: API versions to switch on or off.")] = "",
     token_auth_file: Annotated[Path | None, Option(help="CSV of static tokens: token,user,uid,groups.")] = None,

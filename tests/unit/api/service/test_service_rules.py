@@ -42,8 +42,6 @@ def problems(**spec: Any) -> list[tuple[str, str]]:
 def test_a_small_service_is_stored_with_every_default() -> None:
     assert service()["spec"] == {
         "internalTrafficPolicy": "Cluster",
-        "ipFamilies": ["IPv4"],
-        "ipFamilyPolicy": "SingleStack",
         "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}],
         "sessionAffinity": "None",
         "type": "ClusterIP",
