@@ -56,7 +56,7 @@ def test_families_of_a_new_service(spec: Obj, cluster: tuple[str, ...], policy: 
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(spec: Obj, cluster: tuple[str, ...], path: str, message: str) -> None:
     causes = settle_families(copy.deepcopy(spec), None, cluster)
-    assert [cause.field for cause in causes][0] == path
+    assert causes[0].field == path
     assert message in causes[0].message
 
 

@@ -74,6 +74,20 @@ def test_unready_pods_are_published_where_the_service_wants_it() -> None:
     assert conditions(world)["p001"] == {"ready": True, "serving": False, "terminating": False}
 
 
+def test_a_service_of_two_families_has_a_slice_of_each() -> None:
+    both, one = backend(1), backend(2)
+    both["status"]["podIPs"] = [{"ip": "10.0.0.2"}, {"ip": "fd00::2"}]
+    world = filled(both, one, ipFamilies=["IPv6", "IPv4"], ipFamilyPolicy="PreferDualStack")
+    found = {
+        each["addressType"]: sorted(endpoint["addresses"] for endpoint in each["endpoints"])
+        for each in world.list(ENDPOINT_SLICES)
+    }
+    assert found == {"IPv4": [["10.0.0.2"], ["10.0.0.3"]], "IPv6": [["fd00::2"]]}
+    world.put(SERVICES, service(ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack"))
+    world.settle(SLICE, KEY)
+    assert [each["addressType"] for each in world.list(ENDPOINT_SLICES) if each["endpoints"]] == ["IPv4"]
+
+
 def test_a_named_port_is_looked_up_in_each_pod() -> None:
     ports = [{"name": "http", "port": 80, "targetPort": "web"}]
     one = backend(1, containers=[{"name": "c", "ports": [{"name": "web", "containerPort": 1000}]}])
