@@ -106,7 +106,7 @@ def test_a_service_gets_a_second_family_and_lets_go_of_it(dual):
     assert "spec.ipFamilies[0]: Invalid value" in refused[0].body["message"]
     assert "may not change once set" in refused[0].body["message"]
     assert "may not change once set" in refused[1].body["message"]
-    assert "must be 'SingleStack' to release the secondary cluster IP" in refused[2].body["message"]
+    assert "must be set to 'SingleStack' when releasing the secondary clusterIP" in refused[2].body["message"]
     assert held(dual, [first, second, "fd00:10:210::99"]) == ["s", "s", None]
     assert shape(change(dual, "s", ipFamilyPolicy="SingleStack")) == ("SingleStack", ["IPv4"], ["IPv4"])
     assert held(dual, [first, second]) == ["s", None]
