@@ -31,9 +31,17 @@ WORKERS = 64
 
 
 class Heartbeats:
-    """The heartbeats of the nodes in `places`. `nodes` holds what the API says of them."""
+    """The heartbeats of the nodes in `places`. `nodes` holds what the API says of them, `is_silent` which of them are dead."""
 
-    def __init__(self, client: Client, nodes: Informer, clock: Clock, places: Mapping[str, Place]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        nodes: Informer,
+        clock: Clock,
+        places: Mapping[str, Place],
+        is_silent: Callable[[Obj | None], bool] = is_silent,
+    ) -> None:
+        self._is_silent = is_silent
         self._client = client
         self._nodes = nodes
         self._clock = clock
@@ -67,7 +75,7 @@ class Heartbeats:
     async def _register(self, name: str) -> None:
         """Create a node with its status and lease, as kubelets do; one that is there tells its status anew."""
         held = self._nodes.get("", name)
-        if is_silent(held):
+        if self._is_silent(held):
             return
         if held is None:
             place, now = self._places[name], self._clock.now()
@@ -87,7 +95,7 @@ class Heartbeats:
             await self._register(name)
             return
         # one that somebody deleted stays away: a kubelet registers when it starts and never again
-        if held is None or is_silent(held):
+        if held is None or self._is_silent(held):
             return
         now = self._clock.monotonic()
         # a controller may have called the node lost meanwhile

@@ -17,7 +17,7 @@ from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 from kubern.client.informer import Informers, Key, key_of
 from kubern.client.workqueue import WorkQueue
-from kubern.simulation import pods, rules, script
+from kubern.simulation import pods, rules, script, silence
 from kubern.simulation.heartbeats import Heartbeats
 from kubern.simulation.places import PodAddresses, place
 from kubern.simulation.source import Source
@@ -43,10 +43,11 @@ class VirtualNodes:
         self._nodes = informers.of(NODES)
         self._config = informers.of(CONFIG_MAPS, rules.NAMESPACE, field_selector=f"metadata.name={rules.NAME}")
         self._rules = rules.Rules()
+        self._silence = silence.Silence()
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         self._addresses = PodAddresses()
         self._usage = VirtualUsage(clock)
-        self._heartbeats = Heartbeats(client, self._nodes, clock, self._places)
+        self._heartbeats = Heartbeats(client, self._nodes, clock, self._places, self._is_silent)
 
     def counters(self, name: str) -> Mapping[tuple[str, str, str], Counted] | None:
         """Return what a virtual node's containers have used, see `VirtualUsage.counters`; None for any other node."""
@@ -105,15 +106,23 @@ class VirtualNodes:
     def _rules_changed(self, before: Obj | None, after: Obj | None) -> None:
         """Have every pod looked at that other rules may give another fate."""
         self._rules = rules.read(after)
-        for error in self._rules.errors:
-            log.warning("scripts of virtual pods: %s", error)
+        silent = {name for name in self._places if self._is_silent(self._nodes.get("", name))}
+        self._silence = silence.read(after)
+        for error in (*self._rules.errors, *self._silence.errors):
+            log.warning("scripts of virtual nodes: %s", error)
         for pod in self._pods.list():
             if pod["spec"].get("nodeName") in self._places:
                 self._plan(pod)
+        for name in silent:
+            if not self._is_silent(self._nodes.get("", name)):
+                self._heartbeats.beat_now(name)
+
+    def _is_silent(self, node: Obj | None) -> bool:
+        return self._silence.of(node)
 
     def _node_changed(self, before: Obj | None, after: Obj | None) -> None:
         """A node that comes back beats at once, and catches up on its pods."""
-        if before is None or after is None or not script.is_silent(before) or script.is_silent(after):
+        if before is None or after is None or not self._is_silent(before) or self._is_silent(after):
             return
         name = after["metadata"]["name"]
         if name in self._places:
@@ -138,7 +147,7 @@ class VirtualNodes:
     async def _settle(self, key: Key) -> None:
         """Bring one pod to where it belongs."""
         pod = self._pod(*key)
-        if pod is None or script.is_silent(self._nodes.get("", pod["spec"]["nodeName"])):
+        if pod is None or self._is_silent(self._nodes.get("", pod["spec"]["nodeName"])):
             return
         move = script.next_move(pod, self._clock.now())
         if move is None or move.left > 0:

@@ -49,15 +49,9 @@ class Rules(NamedTuple):
 
 def read(config_map: Obj | None) -> Rules:
     """Read the ConfigMap's rules."""
-    text = ((config_map or {}).get("data") or {}).get(KEY) or ""
-    try:
-        listed = yaml.safe_load(text) or []
-    except yaml.YAMLError as error:
-        return Rules((), (f"{KEY}: {error}",))
-    if not isinstance(listed, list):
-        return Rules((), (f"{KEY}: not a list of rules",))
-    rules, errors = [], []
-    for number, each in enumerate(listed[:MOST]):
+    entries, errors = listed(config_map, KEY)
+    rules = []
+    for number, each in enumerate(entries):
         try:
             rules.append(_rule(each))
         except ValueError as error:
@@ -70,15 +64,30 @@ def _rule(each: Any) -> Rule:
         raise ValueError("no script")
     if unknown := [str(key) for key in each if key not in ("namespace", "selector", "script")]:
         raise ValueError(f"unknown: {', '.join(unknown)}")
-    selector = each.get("selector") or {}
+    selector = check_selector(each.get("selector") or {})
+    return Rule(
+        str(each.get("namespace") or ""), selector, {PREFIX + str(k): _text(v) for k, v in each["script"].items()}
+    )
+
+
+def listed(config_map: Obj | None, key: str) -> tuple[list[Any], list[str]]:
+    """Return the entries of a YAML list in a ConfigMap, as many as are read, and what is wrong with it."""
+    text = ((config_map or {}).get("data") or {}).get(key) or ""
+    try:
+        found = yaml.safe_load(text) or []
+    except yaml.YAMLError as error:
+        return [], [f"{key}: {error}"]
+    return (found[:MOST], []) if isinstance(found, list) else ([], [f"{key}: not a list of rules"])
+
+
+def check_selector(selector: Any) -> Obj:
+    """Return a label selector that can be asked. Raises `ValueError` for anything else."""
     if not isinstance(selector, dict):
         raise ValueError("selector: not a label selector")
     _check(selector.get("matchLabels") or {}, selector.get("matchExpressions") or [])
     if unknown := [str(key) for key in selector if key not in ("matchLabels", "matchExpressions")]:
         raise ValueError(f"selector: unknown: {', '.join(unknown)}")
-    return Rule(
-        str(each.get("namespace") or ""), selector, {PREFIX + str(k): _text(v) for k, v in each["script"].items()}
-    )
+    return selector
 
 
 def _check(labels: Any, expressions: Sequence[Any]) -> None:
