@@ -27,6 +27,14 @@ def check_user(spec: Obj) -> list[Cause]:
     return [field.invalid("spec.user", "", "at least one of user or group must be specified")]
 
 
+def check_metadata(metadata: Obj | None, *, local: bool = False) -> list[Cause]:
+    """Return a cause for a review that says anything of itself but, if it is `local`, its namespace."""
+    spared = {"managedFields", "namespace"} if local else {"managedFields"}
+    if not any(value for name, value in (metadata or {}).items() if name not in spared):
+        return []
+    return [field.invalid("metadata", metadata, "must be empty except for namespace" if local else "must be empty")]
+
+
 def check_local(spec: Obj, namespace: str) -> list[Cause]:
     """Return what a review of one namespace may not ask: about another one, or about what is in none."""
     causes: list[Cause] = []

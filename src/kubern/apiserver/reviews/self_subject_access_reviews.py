@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubern.api.rules.access_reviews import check_metadata
 from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.review import Review
@@ -11,7 +12,7 @@ from kubern.base.json import Obj
 
 async def answer(core: Core, call: Call, asked: Obj) -> Obj:
     """Answer with the decision on the caller. Raises `Invalid`."""
-    check(asked.get("spec") or {})
+    check(asked.get("spec") or {}, *check_metadata(asked.get("metadata")))
     return await decided(core, asked, call.user)
 
 

@@ -6,6 +6,7 @@ from kubern.api import field
 from kubern.api.resource import Column, Resource
 from kubern.api.rules import cells
 from kubern.api.rules.checks import not_negative
+from kubern.api.rules.lease_strategies import check_strategy
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -17,6 +18,8 @@ def validate(obj: Obj) -> list[Cause]:
     if seconds is not None and seconds <= 0:
         causes.append(field.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
     causes += not_negative(spec, "leaseTransitions", "spec.")
+    if spec.get("strategy") is not None:
+        causes += check_strategy(spec["strategy"], "spec.strategy")
     if spec.get("preferredHolder") and not spec.get("strategy"):
         message = "may only be specified if `strategy` is defined"
         causes.append(field.forbidden("spec.preferredHolder", message))

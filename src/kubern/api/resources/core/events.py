@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kubern.api import field
+from kubern.api import field, names
 from kubern.api.columns import ago
 from kubern.api.resource import Column, Resource
 from kubern.api.rules.cells import NAME, column, text
@@ -15,13 +15,40 @@ from kubern.base.json import Obj
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 
+_MAX_TEXT, _MAX_NOTE = 128, 1024
+_ELSEWHERE = "does not match event.namespace"
+
+
 def _validate(event: Obj) -> list[Cause]:
     own = (event.get("metadata") or {}).get("namespace") or ""
     involved = (event.get("involvedObject") or {}).get("namespace") or ""
+    if event.get("eventTime"):
+        causes = [] if involved or own in ("default", "kube-system") else [_elsewhere(involved)]
+        return causes + _check_texts(event)
     # an event of an object without a namespace is kept in `default`
-    if involved == own or (not involved and own == "default"):
-        return []
-    return [field.invalid("involvedObject.namespace", involved, "does not match event.namespace")]
+    return [] if involved == own or (not involved and own == "default") else [_elsewhere(involved)]
+
+
+def _elsewhere(involved: str) -> Cause:
+    return field.invalid("involvedObject.namespace", involved, _ELSEWHERE)
+
+
+def _check_texts(event: Obj) -> list[Cause]:
+    """Check what an event in the newer form must say: who reports what, in so many characters."""
+    controller = event.get("reportingComponent") or ""
+    causes = [] if controller else [field.required("reportingController")]
+    causes += [
+        field.invalid("reportingController", controller, message) for message in names.qualified_name(controller)
+    ]
+    for name in ("reportingInstance", "action", "reason"):
+        value = event.get(name) or ""
+        if not value:
+            causes.append(field.required(name))
+        if len(value.encode()) > _MAX_TEXT:
+            causes.append(field.invalid(name, "", f"can have at most {_MAX_TEXT} characters"))
+    if len((event.get("message") or "").encode()) > _MAX_NOTE:
+        causes.append(field.invalid("message", "", f"can have at most {_MAX_NOTE} characters"))
+    return causes
 
 
 def _fields(event: Obj) -> dict[str, str]:

@@ -27,6 +27,7 @@ _MAY_CHANGE = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 )
 _ATTRIBUTES = "volumeAttributesClassName"
+_NO_MODE = "at least 1 access mode is required"
 _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _RESIZING = (
     "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible",
@@ -66,22 +67,25 @@ def _validate(claim: Obj) -> list[Cause]:
 
 def validate_claim_spec(spec: Obj, path: str) -> list[Cause]:
     """Return what is wrong with a claim's specification at `path`."""
-    causes = check_access_modes(spec, path, "at least 1 access mode is required")
-    causes += check_label_selector(spec.get("selector"), f"{path}.selector")
-    for name in ("dataSource", "dataSourceRef"):
-        if spec.get(name) is not None:
-            causes += _check_data_source(spec[name], f"{path}.{name}")
-    causes += _check_same_source(spec, path)
+    missing = [] if spec.get("accessModes") else [field.required(f"{path}.accessModes", _NO_MODE)]
+    causes = missing + check_label_selector(spec.get("selector"), f"{path}.selector")
+    causes += [] if missing else check_access_modes(spec, path)
     size = at(spec, "resources.requests.storage")
     if size is None:
         causes.append(field.required(f"{path}.resources[storage]"))
     elif parse(size) <= 0:
         causes.append(field.invalid(f"{path}.resources[storage]", canonical(size), "must be greater than zero"))
-    for name in ("storageClassName", "volumeAttributesClassName"):
-        value = spec.get(name) or ""
-        if value:
-            causes += [field.invalid(f"{path}.{name}", value, message) for message in names.dns1123_subdomain(value)]
-    return causes + one_of(spec, "volumeMode", f"{path}.", ["Block", "Filesystem"], needed=False)
+    causes += _check_class(spec, "storageClassName", path)
+    causes += one_of(spec, "volumeMode", f"{path}.", ["Block", "Filesystem"], needed=False)
+    for name in ("dataSource", "dataSourceRef"):
+        if spec.get(name) is not None:
+            causes += _check_data_source(spec[name], f"{path}.{name}")
+    return causes + _check_same_source(spec, path) + _check_class(spec, _ATTRIBUTES, path)
+
+
+def _check_class(spec: Obj, name: str, path: str) -> list[Cause]:
+    value = spec.get(name)
+    return [field.invalid(f"{path}.{name}", value, m) for m in names.dns1123_subdomain(value)] if value else []
 
 
 def _check_data_source(source: Obj, path: str) -> list[Cause]:
@@ -176,7 +180,7 @@ def _validate_status(new: Obj, old: Obj) -> list[Cause]:
             if part == "allocatedResources":
                 wrong = _check_key(name, f"status.{part}")
             if not wrong and parse(quantity) < 0:
-                wrong = [field.invalid(here, quantity, "must be a valid resource quantity")]
+                wrong = [field.invalid(here, parse(quantity).nano // 10**9, "must be a valid resource quantity")]
             causes += wrong
     path = "status.allocatedResourceStatus"
     for name, word in (status.get("allocatedResourceStatuses") or {}).items():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kubern.api import field, names
+from kubern.api import field
 from kubern.api.resource import Conversion
 from kubern.api.resources.core.events import RESOURCE as CORE
-from kubern.api.rules.checks import immutable, named
+from kubern.api.rules.checks import immutable
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -28,37 +28,29 @@ _FIXED = (
     "action", "related", "reportingComponent", "reportingInstance",
 )  # fmt: skip
 _PATHS = {"reportingComponent": "reportingController"}
-_MAX_TEXT = 128
-_MAX_NOTE = 1024
+_UNSET = ("firstTimestamp", "lastTimestamp", "count", "source")
 
 
-def validate(obj: Obj) -> list[Cause]:
-    """Return what is wrong with an Event in its stored form: this group asks for more than the core group."""
-    causes = CORE.validate(obj)
+def validate_create(obj: Obj) -> list[Cause]:
+    """Return what is wrong with a new Event in its stored form: this group asks for more than the core group."""
+    causes = _check_series(obj.get("series"))
     if not obj.get("eventTime"):
-        causes.append(field.required("eventTime", ""))
-    causes += _check_series(obj.get("series"))
-    controller = obj.get("reportingComponent") or ""
-    if controller:
-        causes += named(controller, "reportingController", names.qualified_name)
-    for name, value in (
-        ("reportingController", controller),
-        *((n, obj.get(n)) for n in ("reportingInstance", "action", "reason")),
-    ):
-        if not value:
-            causes.append(field.required(name, ""))
-        elif len(value) > _MAX_TEXT:
-            causes.append(field.invalid(name, "", f"can have at most {_MAX_TEXT} characters"))
-    if len(obj.get("message") or "") > _MAX_NOTE:
-        causes.append(field.invalid("message", "", f"can have at most {_MAX_NOTE} characters"))
+        causes.append(field.required("eventTime"))
     if obj.get("type") not in ("Normal", "Warning"):
         causes.append(field.invalid("type", "", f"has invalid value: {obj.get('type') or ''}"))
+    for name in _UNSET:
+        value = obj.get(name)
+        if any(value.values()) if isinstance(value, dict) else value:
+            causes.append(field.invalid(name, "", "needs to be unset"))
     return causes
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
     """Return what an update through this group may not change: all but the series and the metadata."""
-    return [cause for name in _FIXED for cause in immutable(new.get(name), old.get(name), _PATHS.get(name, name))]
+    causes = [] if new.get("series") == old.get("series") else _check_series(new.get("series"))
+    return causes + [
+        cause for name in _FIXED for cause in immutable(new.get(name), old.get(name), _PATHS.get(name, name))
+    ]
 
 
 def _check_series(series: Obj | None) -> list[Cause]:
@@ -95,6 +87,6 @@ RESOURCE = replace(
     storage_version=False,
     storage_prefix="events",
     conversion=Conversion(to_core, from_core),
-    validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
 )
