@@ -187,7 +187,8 @@ def test_port_forward(hello):
 def test_a_container_that_exits_is_restarted(hello):
     name = pods(hello)[0]["metadata"]["name"]
     before = hello.get("pod", name)["status"]["containerStatuses"][0]["restartCount"]
-    hello.kubectl("exec", name, "--", "killall", "httpd")
+    # later, and by nobody who waits for it: the container's end would end the command too
+    hello.kubectl("exec", name, "--", "sh", "-c", "(sleep 1; killall httpd) > /dev/null 2>&1 &")
 
     def restarted():
         status = hello.get("pod", name)["status"]["containerStatuses"][0]
