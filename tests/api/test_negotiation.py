@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from kubern.api.codec import protobuf
 from tests.api.conftest import Api
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
@@ -108,6 +109,39 @@ ACCEPTS = [
 def test_the_best_that_is_served_is_chosen(client: Client, path: str, accept: str, encoding: str, kind: str) -> None:
     got = client("GET", path, Accept=accept)
     assert (got.code, got.headers["content-type"], got.kind) == (200, encoding, kind)
+
+
+OLD = [
+    ("/a", f"{JSON};as=Table;v=v1beta1;g=meta.k8s.io", "Table"),
+    ("", f"{YAML};as=Table;v=v1beta1;g=meta.k8s.io", "Table"),
+    ("/a", f"{JSON};as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", "PartialObjectMetadata"),
+    ("", f"{JSON};as=PartialObjectMetadataList;v=v1beta1;g=meta.k8s.io,{JSON}", "PartialObjectMetadataList"),
+    ("?watch=1&timeoutSeconds=1", f"{JSON};as=Table;v=v1beta1;g=meta.k8s.io", "Table"),
+    ("?watch=1&timeoutSeconds=1", f"{JSON};as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", "PartialObjectMetadata"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "accept", "kind"), OLD)
+def test_tables_and_metadata_in_the_version_before(client: Client, path: str, accept: str, kind: str) -> None:
+    got = client("GET", path, Accept=accept)
+    assert got.code == 200
+    found = yaml.safe_load(got.body)
+    found = found["object"] if "watch=" in path else found
+    assert (found["kind"], found["apiVersion"]) == (kind, "meta.k8s.io/v1beta1")
+    inner = [row["object"] for row in found["rows"]] if kind == "Table" else found.get("items", [found])
+    assert {each["apiVersion"] for each in inner} == {"meta.k8s.io/v1beta1"}
+    assert {each["kind"] for each in inner} == {"PartialObjectMetadata"}
+    assert inner[0]["metadata"]["name"] == "a"
+
+
+def test_metadata_in_the_version_before_in_protobuf(client: Client) -> None:
+    one = client("GET", "/a", Accept=f"{PROTOBUF};as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io")
+    many = client("GET", "", Accept=f"{PROTOBUF};as=PartialObjectMetadataList;v=v1beta1;g=meta.k8s.io")
+    assert (one.kind, many.kind) == ("PartialObjectMetadata", "PartialObjectMetadataList")
+    found = protobuf().decode(many.body)
+    assert found["apiVersion"] == "meta.k8s.io/v1beta1"
+    assert next(each["metadata"]["name"] for each in found["items"]) == "a"
+    assert protobuf().decode(one.body)["metadata"]["name"] == "a"
 
 
 REFUSED = [

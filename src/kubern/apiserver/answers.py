@@ -34,12 +34,13 @@ _REMEMBERED = 256
 class Media(NamedTuple):
     """What a client accepts: an encoding and, with `transform`, `Table`, `PartialObjectMetadata` or `PartialObjectMetadataList`.
 
-    `otherwise` is what it accepts besides protobuf, which not every kind has.
+    `otherwise` is what it accepts besides protobuf, which not every kind has; `version` is that of `transform` in meta.k8s.io.
     """
 
     encoding: str = "application/json"
     transform: str = ""
     otherwise: Media | None = None
+    version: str = "v1"
 
 
 JSON = Media()
@@ -71,6 +72,7 @@ class Clause(NamedTuple):
 
 
 _KINDS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+_VERSIONS = ("v1", "v1beta1")
 
 
 def clauses_of(accept: str) -> list[Clause]:
@@ -111,18 +113,18 @@ def _of_clause(clause: Clause, cbor: bool) -> Media | None:
     """Return what is served for one media range; None when it is nothing."""
     if clause.parameters.get("stream", "") not in ("", "watch") or clause.parameters.get("sv", "") not in ("", "v1"):
         return None
-    transform = clause.parameters.get("as", "")
+    transform, version = clause.parameters.get("as", ""), clause.parameters.get("v", "v1")
     if {"as", "g", "v"} & clause.parameters.keys():
-        group, version = clause.parameters.get("g"), clause.parameters.get("v")
-        if (group, version) != ("meta.k8s.io", "v1") or transform not in _KINDS:
+        group, named = clause.parameters.get("g"), clause.parameters.get("v")
+        if group != "meta.k8s.io" or named not in _VERSIONS or transform not in _KINDS:
             return None
     if clause.type in ("*/*", "application/*", "application/json"):
-        return Media("application/json", transform)
+        return Media("application/json", transform, None, version)
     if clause.type == "application/yaml":
-        return Media("application/yaml", transform)
+        return Media("application/yaml", transform, None, version)
     if clause.type == PROTOBUF and transform != "Table":
-        return Media(PROTOBUF, transform)
-    return Media(CBOR, transform) if cbor and clause.type in (CBOR, CBOR_SEQUENCE) else None
+        return Media(PROTOBUF, transform, None, version)
+    return Media(CBOR, transform, None, version) if cbor and clause.type in (CBOR, CBOR_SEQUENCE) else None
 
 
 def _besides(clauses: Sequence[Clause], cbor: bool) -> Media | None:

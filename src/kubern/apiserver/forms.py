@@ -118,12 +118,12 @@ class ConvertedForm:
 
 
 class PartialForm:
-    """The object's metadata alone."""
+    """The object's metadata alone, in a version of meta.k8s.io: v1 or v1beta1, which differ in nothing else."""
 
-    _IDENTITY = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-
-    def __init__(self) -> None:
-        self.key: Hashable = "partial"
+    def __init__(self, version: str = "v1") -> None:
+        self.key: Hashable = ("partial", version)
+        self._version = f"meta.k8s.io/{version}"
+        self._identity = {"kind": "PartialObjectMetadata", "apiVersion": self._version}
 
     def encode(self, entry: Entry) -> bytes:
         """Return the object's metadata."""
@@ -131,26 +131,30 @@ class PartialForm:
 
     def partial(self, entry: Entry) -> Obj:
         """Return the PartialObjectMetadata of an entry."""
-        return self._IDENTITY | {"metadata": orjson.loads(entry.item)["metadata"]}
+        return self._identity | {"metadata": orjson.loads(entry.item)["metadata"]}
 
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> bytes:
         """Return the metadata of every object."""
-        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta.obj()}
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": self._version, "metadata": meta.obj()}
         return orjson.dumps(head | {"items": [self.partial(entry) for entry in entries]})
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """Return metadata with nothing but a resourceVersion."""
-        return orjson.dumps(self._IDENTITY | {"metadata": bookmark_meta(revision, initial_end)})
+        return orjson.dumps(self._identity | {"metadata": bookmark_meta(revision, initial_end)})
 
 
 class TableForm:
     """What `kubectl get` prints: a row an object, in the columns that the resource declares.
 
-    `include` is upstream's includeObject: `Metadata` (the default), `Object` or `None`.
+    `include` is upstream's includeObject: `Metadata` (the default), `Object` or `None`; `version` is one of meta.k8s.io.
     """
 
-    def __init__(self, resource: Resource, clock: Clock, include: str, convert: Callable[[Obj], Obj]) -> None:
-        self.key: Hashable = ("table", resource.api_version, include)
+    def __init__(
+        self, resource: Resource, clock: Clock, include: str, convert: Callable[[Obj], Obj], version: str = "v1"
+    ) -> None:
+        self.key: Hashable = ("table", version, resource.api_version, include)
+        self._version = f"meta.k8s.io/{version}"
+        self._identity = {"kind": "PartialObjectMetadata", "apiVersion": self._version}
         self._columns = resource.columns or DEFAULT_COLUMNS
         self._clock = clock
         self._include = include or "Metadata"
@@ -190,7 +194,7 @@ class TableForm:
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:
         """Return a Table whose one row's object carries the resourceVersion."""
-        partial = PartialForm._IDENTITY | {"metadata": bookmark_meta(revision, initial_end)}
+        partial = self._identity | {"metadata": bookmark_meta(revision, initial_end)}
         return self._table(
             [{"cells": [None] * len(self._columns), "object": partial}], {"resourceVersion": str(revision)}
         )
@@ -199,7 +203,7 @@ class TableForm:
         return orjson.dumps(
             {
                 "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
+                "apiVersion": self._version,
                 "metadata": metadata,
                 "columnDefinitions": self._definitions,
                 "rows": rows,
@@ -214,7 +218,7 @@ class TableForm:
         if self._include == "Object":
             row["object"] = stored if self._custom else self._convert(stored)
         elif self._include == "Metadata":
-            row["object"] = PartialForm._IDENTITY | {"metadata": stored["metadata"]}
+            row["object"] = self._identity | {"metadata": stored["metadata"]}
         return row
 
 

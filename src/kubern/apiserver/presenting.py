@@ -64,9 +64,10 @@ def _json_form(core: Core, call: Call, media: Media) -> Form:
     resource = call.resource
     if media.transform == "Table":
         include = call.info.first("includeObject")
-        return TableForm(resource, core.clock, include, to_served(core.storage(resource).resource, resource))
+        convert = to_served(core.storage(resource).resource, resource)
+        return TableForm(resource, core.clock, include, convert, media.version)
     if media.transform:
-        return PartialForm()
+        return PartialForm(media.version)
     key = (resource.group, resource.version, resource.kind)
     form = core.forms.get(key)
     if form is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from kubern.api.codec import PROTOBUF
-from kubern.apiserver.answers import body_response
+from kubern.apiserver.answers import Media, body_response
 from kubern.apiserver.call import Call
 from kubern.apiserver.conversion import same
 from kubern.apiserver.core import Core
@@ -33,7 +33,7 @@ async def serve(core: Core, call: Call) -> Answer:
     layout = Layout("ComponentStatus", "v1", False, call.resource.fields)
     entries = [_entry(layout, name, why) for name, why in (await _found(core)).items()]
     media = core.negotiator.choose(call.request.headers.get("accept", ""))
-    form = _form(core, call, media.transform)
+    form = _form(core, call, media)
     if media.encoding == PROTOBUF:
         form = ProtobufForm(form)
     if call.info.name:
@@ -46,10 +46,10 @@ async def serve(core: Core, call: Call) -> Answer:
     return body_response(200, form.encode_list(chosen, ListMeta(core.feed.revision)), media)
 
 
-def _form(core: Core, call: Call, transform: str) -> Form:
-    if transform == "Table":
-        return TableForm(call.resource, core.clock, call.info.first("includeObject"), same)
-    return PartialForm() if transform else FullForm("ComponentStatus", "v1")
+def _form(core: Core, call: Call, media: Media) -> Form:
+    if media.transform == "Table":
+        return TableForm(call.resource, core.clock, call.info.first("includeObject"), same, media.version)
+    return PartialForm(media.version) if media.transform else FullForm("ComponentStatus", "v1")
 
 
 def _entry(layout: Layout, name: str, why: str) -> Entry:
