@@ -30,9 +30,9 @@ def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a CSIDriver."""
     name, spec = obj["metadata"].get("name") or "", part(obj, "spec")
     causes = [field.too_long("metadata.name", _MAX_NAME)] if len(name) > _MAX_NAME else []
-    for i, mode in items(spec, "volumeLifecycleModes"):
+    for _, mode in items(spec, "volumeLifecycleModes"):
         if mode not in _MODES:
-            causes.append(field.not_supported(f"spec.volumeLifecycleModes[{i}]", mode, _MODES))
+            causes.append(field.not_supported("spec.volumeLifecycleModes", mode, _MODES))
     period, path = spec.get("nodeAllocatableUpdatePeriodSeconds"), "spec.nodeAllocatableUpdatePeriodSeconds"
     if period is not None and period < _MIN_PERIOD:
         causes.append(field.invalid(path, period, f"must be greater than or equal to {_MIN_PERIOD} seconds"))
@@ -65,6 +65,7 @@ def _check_tokens(spec: Obj) -> list[Cause]:
         )
         if audience in seen:
             causes.append(field.duplicate(f"{path}.audience", audience))
+            continue
         seen.add(audience)
         if seconds is not None and seconds < _MIN_TOKEN:
             message = "may not specify a duration less than 10 minutes"

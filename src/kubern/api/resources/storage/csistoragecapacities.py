@@ -14,11 +14,11 @@ from kubern.base.quantity import canonical, parse
 
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with a CSIStorageCapacity."""
-    causes = named(obj.get("storageClassName"), "storageClassName", names.dns1123_subdomain)
-    for name in ("capacity", "maximumVolumeSize"):
-        if obj.get(name) is not None and parse(obj[name]) < 0:
-            causes.append(field.invalid(name, canonical(obj[name]), NEGATIVE))
-    return causes + check_label_selector(obj.get("nodeTopology"), "nodeTopology")
+    causes = check_label_selector(obj.get("nodeTopology"), "nodeTopology")
+    causes += named(obj.get("storageClassName"), "storageClassName", names.dns1123_subdomain)
+    if obj.get("capacity") is not None and parse(obj["capacity"]) < 0:
+        causes.append(field.invalid("capacity", canonical(obj["capacity"]), NEGATIVE))
+    return causes
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
