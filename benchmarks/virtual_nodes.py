@@ -1,11 +1,14 @@
-"""What virtual nodes cost: `python benchmarks/virtual_nodes.py [--nodes N] [--pods N] [--only-up]` makes a control plane of its own
-with them and takes it away. Each line: wall seconds, CPU seconds and memory of the one process that is the whole control plane, API
+"""What virtual nodes cost: `python benchmarks/virtual_nodes.py [--nodes N] [--pods N] [--only-up] [--silence]` makes a control plane of its
+own with them and takes it away. Each line: wall seconds, CPU seconds and memory of the one process that is the whole control plane, API
 writes, and the time within which 99 of 100 requests were answered (all verbs but watches, by the apiserver's own histogram).
 
 The first pods name their node and come one by one through the API, as kwok's own benchmark has them, so that the row can be put
 beside its 60 s; the others are in Deployments of at most 5,000, made by controllers and placed by the scheduler. Nodes that fail are
-deleted, as a cloud's controller does with machines that are gone: their pods are collected 40 s later. Targets: 5,000 nodes Ready within
-20 s; 10,000 pods Running within 20 s (kwok's CI allows 60 s for each); with 5,000 nodes and 50,000 pods, 99 of 100 requests within 1 s.
+deleted, as a cloud's controller does with machines that are gone: their pods are collected 40 s later. With `--silence` they stop their
+heartbeats instead, by one rule in a ConfigMap, and the pods tolerate that for 10 s. The row then has the whole node life cycle: 50 s until
+the nodes are Unknown, evictions at its rate (a node every 10 s, so that more than 300 nodes take longer than a row may), and another row
+their return. Targets: 5,000 nodes Ready within 20 s; 10,000 pods Running within 20 s (kwok's CI allows 60 s for each); with 5,000 nodes
+and 50,000 pods, 99 of 100 requests within 1 s.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ LATENCY = re.compile(
     r'^apiserver_request_duration_seconds_bucket\{.*verb="(?!WATCH|CONNECT)[A-Z]+".*le="([^"]+)".*\} (\S+)$',
     re.MULTILINE,
 )
+STAYING = "{{range .items}}{{if not .metadata.deletionTimestamp}}{{.spec.nodeName}} {{end}}{{end}}"
 LIMIT = 420.0
 """Seconds after which a row counts as failed."""
 EACH = 5000
@@ -150,15 +154,25 @@ def is_ready(held: dict[str, Any]) -> bool:
     return counts == {held["spec"]["replicas"]} and status.get("observedGeneration") == held["metadata"]["generation"]
 
 
-def deployment(name: str, replicas: int) -> dict[str, Any]:
+def deployment(name: str, replicas: int, patient: float) -> dict[str, Any]:
+    """Return a Deployment whose pods stay on a node that is lost for so many seconds."""
     labels = {"app": name}
-    spec = {"containers": [{"name": "c", "image": "example.org/web:1"}]}
+    lost = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": patient}
+    tolerations = [{"key": f"node.kubernetes.io/{key}", **lost} for key in ("unreachable", "not-ready")]
+    spec = {"containers": [{"name": "c", "image": "example.org/web:1"}], "tolerations": tolerations}
     template = {"metadata": {"labels": labels}, "spec": spec}
     body = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": body}
 
 
-def measure(bench: Bench, nodes: int, pods: int, only_up: bool) -> None:
+def silent(first: int) -> dict[str, Any]:
+    """Return the rule that has so many nodes stop their heartbeats."""
+    metadata = {"name": "virtual-nodes", "namespace": "kube-system"}
+    rule = [{"first": first, "script": {"silent": True}}]
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"nodes.yaml": json.dumps(rule)}}
+
+
+def measure(bench: Bench, nodes: int, pods: int, only_up: bool, silence: bool) -> None:
     """Print the rows of a cluster of that size."""
     print("| what | time | CPU | memory | API writes | p99 |\n| --- | --- | --- | --- | --- | --- |")
 
@@ -184,7 +198,10 @@ def measure(bench: Bench, nodes: int, pods: int, only_up: bool) -> None:
     )
     together = ("delete", "pods", "-n", "bound", "--all", "--grace-period=1", "--wait=false")
     bench.row(f"{pods} pods deleted by kubectl, to gone", lambda: bench.kubectl(*together), gone)
-    made = [deployment(f"web-{n}", min(EACH, pods - n * EACH)) for n in range((pods + EACH - 1) // EACH)]
+    made = [
+        deployment(f"web-{n}", min(EACH, pods - n * EACH), 10 if silence else 300)
+        for n in range((pods + EACH - 1) // EACH)
+    ]
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": made})
 
     def settled() -> bool:
@@ -197,10 +214,22 @@ def measure(bench: Bench, nodes: int, pods: int, only_up: bool) -> None:
         lost = [f"virtual-{number}" for number in range(1, nodes // 10 + 1)]
 
         def replaced() -> bool:
-            listed = bench.kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}").split()
+            # a node that is silent lets go of no pod: those that are being deleted have been replaced all the same
+            listed = bench.kubectl("get", "pods", "-o", f"go-template={STAYING}").split()
             return settled() and not set(listed) & set(lost)
 
-        bench.row("10 % of the nodes fail, to all replaced", lambda: bench.kubectl("delete", "node", *lost), replaced)
+        if silence:
+            rules = json.dumps(silent(len(lost)))
+            bench.row(
+                "10 % of the nodes go silent, to all replaced",
+                lambda: bench.kubectl("create", "-f", "-", stdin=rules),
+                replaced,
+            )
+            again = ("delete", "configmap", "virtual-nodes", "-n", "kube-system")
+            bench.row("they come back, to Ready", lambda: bench.kubectl(*again), all_ready)
+        else:
+            gone_nodes = ("delete", "node", *lost)
+            bench.row("10 % of the nodes fail, to all replaced", lambda: bench.kubectl(*gone_nodes), replaced)
     bench.row("the 60 s after it: heartbeats, and old pods that go", lambda: time.sleep(60), lambda: True)
 
 
@@ -209,11 +238,12 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=200)
     parser.add_argument("--pods", type=int, default=1000)
     parser.add_argument("--only-up", action="store_true", help="No rolling update, no failing nodes.")
+    parser.add_argument("--silence", action="store_true", help="Nodes that fail go silent, and come back.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kubern-virtual-") as folder:
         bench = Bench(Path(folder) / "state")
         try:
-            measure(bench, options.nodes, options.pods, options.only_up)
+            measure(bench, options.nodes, options.pods, options.only_up, options.silence)
         finally:
             bench.kubern("down")
 

@@ -1,8 +1,10 @@
 """A cluster where no containers can run: `kubern up` says so in one line, and the whole API works on a virtual node."""
 
 import base64
+import contextlib
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -217,6 +219,52 @@ def test_logs_and_attach_follow_a_pod_until_it_is_gone(cluster):
     assert sorted(heard[1]) == ["first", "first", "second", "second"]
 
 
+PORTS = """
+6379: "+PONG\\r\\n"
+8080: {http: "served\\n"}
+"""
+
+
+class Forwarding:
+    """A `kubectl port-forward` to some ports of a pod; `local` says where each is heard."""
+
+    def __init__(self, made, pod, ports, sockets):
+        environment = made.environment | {"KUBECTL_PORT_FORWARD_WEBSOCKETS": sockets}
+        command = [KUBECTL, "port-forward", f"pod/{pod}", "--address=127.0.0.1", *(f":{port}" for port in ports)]
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        said = [self.process.stdout.readline() for _ in ports]
+        self.local = {
+            port: int(line.split(" -> ")[0].rpartition(":")[2]) for port, line in zip(ports, said, strict=True)
+        }
+
+    def said(self, port, data=b""):
+        with socket.create_connection(("127.0.0.1", self.local[port]), timeout=20) as connection:
+            connection.sendall(data)
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.mark.parametrize("sockets", ["true", "false"], ids=["websocket", "spdy"])
+def test_kubectl_forwards_ports_to_scripted_answers(cluster, sockets):
+    run, name = cluster[0].run, f"listens-{sockets}"
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(scripted(name, {"ports": PORTS})))
+    run(KUBECTL, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=30s")
+    forwarding = Forwarding(cluster[0], name, [6379, 8080, 9], sockets)
+    try:
+        assert forwarding.said(6379) == b"+PONG\r\n"
+        request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        assert [forwarding.said(8080, request).endswith(b"\r\n\r\nserved\n") for _ in range(2)] == [True, True]
+        with contextlib.suppress(ConnectionError):
+            assert forwarding.said(9) == b""
+        refused = next(line for line in forwarding.process.stderr if "error forwarding port 9 to pod" in line)
+        assert "127.0.0.1:9: connect: connection refused" in refused
+    finally:
+        forwarding.process.terminate()
+        forwarding.process.communicate(timeout=20)
+    run(KUBECTL, "delete", "pod", name, "--wait=false")
+
+
 RULES = """
 - selector: {matchLabels: {app: ruled}}
   script: {start-after: 0.2, ready-after: 1, log: hello, exec: {hostname: ruled-0}}
@@ -251,10 +299,12 @@ def test_a_virtual_nodes_kubelet_answers_through_the_apiserver(cluster):
 
 def test_a_silent_node_is_lost_and_comes_back(cluster):
     run = cluster[0].run
-    run(KUBECTL, "annotate", "node", "virtual-1", "simulation.kubern/silent=true")
+    silent = {"nodes.yaml": "[{first: 1, script: {silent: true}}]"}
+    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "virtual-nodes", "namespace": "kube-system"}}
+    run(KUBECTL, "create", "-f", "-", stdin=json.dumps(rules | {"data": silent}))
     run(KUBECTL, "wait", "node/virtual-1", "--for=condition=Ready=Unknown", "--timeout=80s")
     assert "node.kubernetes.io/unreachable" in json.dumps(cluster[0].get("node", "virtual-1")["spec"]["taints"])
-    run(KUBECTL, "annotate", "node", "virtual-1", "simulation.kubern/silent-")
+    run(KUBECTL, "delete", "configmap", "virtual-nodes", "-n", "kube-system")
     run(KUBECTL, "wait", "node/virtual-1", "--for=condition=Ready=True", "--timeout=20s")
     eventually(lambda: not cluster[0].get("node", "virtual-1")["spec"].get("taints"))
 
