@@ -21,19 +21,29 @@ _BAD_ENDS = ("/..", "/.")
 def validate(obj: Obj) -> list[Cause]:
     """Return what is wrong with an Ingress."""
     spec = obj.get("spec") or {}
-    causes = _check_class(obj, spec)
+    causes = []
     if not spec.get("rules") and spec.get("defaultBackend") is None:
         causes.append(field.invalid("spec", spec.get("rules"), "either `defaultBackend` or `rules` must be specified"))
+    if spec.get("defaultBackend") is not None:
+        causes += _check_backend(spec["defaultBackend"], "spec.defaultBackend")
+    for i, rule in items(spec, "rules"):
+        causes += _check_rule(rule, f"spec.rules[{i}]")
     for i, tls in items(spec, "tls"):
         for j, host in enumerate(tls.get("hosts") or ()):
             causes += _check_host(host, f"spec.tls[{i}].hosts[{j}]")
         if tls.get("secretName"):
             causes += named(tls["secretName"], f"spec.tls[{i}].secretName", names.dns1123_subdomain)
-    if spec.get("defaultBackend") is not None:
-        causes += _check_backend(spec["defaultBackend"], "spec.defaultBackend")
-    for i, rule in items(spec, "rules"):
-        causes += _check_rule(rule, f"spec.rules[{i}]")
-    return causes
+    name = spec.get("ingressClassName")
+    return causes if name is None else causes + named(name, "spec.ingressClassName", names.dns1123_subdomain)
+
+
+def validate_create(obj: Obj) -> list[Cause]:
+    """Return what only a new Ingress may not say: two different classes."""
+    name, given = at(obj, "spec.ingressClassName"), (obj["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
+    if name is None or given is None or given == name:
+        return []
+    message = "must match `ingressClassName` when both are specified"
+    return [field.invalid(f"annotations.{CLASS_ANNOTATION}", given, message)]
 
 
 def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
@@ -41,20 +51,9 @@ def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
     return check_points(at(new, "status.loadBalancer.ingress") or [], modes=False)
 
 
-def _check_class(obj: Obj, spec: Obj) -> list[Cause]:
-    name, annotation = spec.get("ingressClassName"), (obj["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
-    if name is None:
-        return []
-    causes = named(name, "spec.ingressClassName", names.dns1123_subdomain)
-    if annotation is not None and annotation != name:
-        message = "must match `ingressClassName` when both are specified"
-        causes.append(field.invalid(f"metadata.annotations.{CLASS_ANNOTATION}", annotation, message))
-    return causes
-
-
 def _check_host(host: str, path: str) -> list[Cause]:
-    if host.startswith("*."):
-        rest = names.dns1123_subdomain(host[2:])
+    if "*" in host:
+        rest = not host.startswith("*.") or names.dns1123_subdomain(host[2:])
         message = (
             "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
             "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com')"
@@ -168,5 +167,6 @@ RESOURCE = Resource(
     storage_prefix="ingress",
     columns=COLUMNS,
     validate=validate,
+    validate_create=validate_create,
     validate_status_update=validate_status_update,
 )

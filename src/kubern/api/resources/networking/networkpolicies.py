@@ -79,11 +79,13 @@ def _check_peer(peer: Obj, path: str) -> list[Cause]:
     given = [name for name in ("podSelector", "namespaceSelector", "ipBlock") if peer.get(name) is not None]
     if not given:
         return [field.required(path, "must specify a peer")]
-    if "ipBlock" not in given:
-        return [cause for name in given for cause in check_label_selector(peer[name], f"{path}.{name}")]
-    if len(given) > 1:
-        return [field.forbidden(path, "may not specify both ipBlock and another peer")]
-    return _check_block(peer["ipBlock"], f"{path}.ipBlock")
+    selectors = [name for name in given if name != "ipBlock"]
+    causes = [cause for name in selectors for cause in check_label_selector(peer[name], f"{path}.{name}")]
+    if "ipBlock" in given:
+        causes += _check_block(peer["ipBlock"], f"{path}.ipBlock")
+        if selectors:
+            causes.append(field.forbidden(path, "may not specify both ipBlock and another peer"))
+    return causes
 
 
 def _check_block(block: Obj, path: str) -> list[Cause]:

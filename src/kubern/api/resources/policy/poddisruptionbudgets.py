@@ -27,8 +27,8 @@ def validate(obj: Obj) -> list[Cause]:
         if spec.get(name) is not None:
             path = f"spec.{name}"
             causes += int_or_percent(spec[name], path) + at_most_all(spec[name], path)
-    causes += one_of(spec, "unhealthyPodEvictionPolicy", "spec.", _EVICTION_POLICIES, needed=False)
-    return causes + check_label_selector(spec.get("selector"), "spec.selector")
+    causes += check_label_selector(spec.get("selector"), "spec.selector")
+    return causes + one_of(spec, "unhealthyPodEvictionPolicy", "spec.", _EVICTION_POLICIES, needed=False)
 
 
 def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
