@@ -27,7 +27,8 @@ from kubern.kubelet.podspec import find, grace_period, uid
 from kubern.kubelet.qos import container_resources
 from kubern.kubelet.recording import WARNING, Recorder
 from kubern.kubelet.resizing import resources
-from kubern.kubelet.runtime.contract import Container, Runtime, RuntimeFailure, SandboxConfig
+from kubern.kubelet.runtime.config import SandboxConfig
+from kubern.kubelet.runtime.contract import Container, Runtime, RuntimeFailure
 from kubern.kubelet.settings import Settings
 from kubern.kubelet.starting import Start, Starter, StartError
 from kubern.kubelet.status import Waiting

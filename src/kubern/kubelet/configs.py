@@ -9,14 +9,8 @@ from kubern.base.json import Obj
 from kubern.kubelet import podspec
 from kubern.kubelet.environment import expand
 from kubern.kubelet.qos import container_resources
-from kubern.kubelet.runtime.contract import (
-    ContainerConfig,
-    Dns,
-    Image,
-    Mount,
-    PortMapping,
-    SandboxConfig,
-)
+from kubern.kubelet.runtime.config import ContainerConfig, Dns, Mount, PortMapping, SandboxConfig
+from kubern.kubelet.runtime.contract import Image
 from kubern.kubelet.security import container_security, sandbox_security
 from kubern.kubelet.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kubern.base.json import Obj
 from kubern.kubelet.podspec import host_network
-from kubern.kubelet.runtime.contract import Dns
+from kubern.kubelet.runtime.config import Dns
 
 _MAX_SERVERS = 3
 _MAX_SEARCHES = 32

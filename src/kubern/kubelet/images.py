@@ -15,7 +15,8 @@ from kubern.base.clock import Clock
 from kubern.base.json import Obj
 from kubern.kubelet.podspec import Step, uid
 from kubern.kubelet.recording import NORMAL, WARNING, Recorder
-from kubern.kubelet.runtime.contract import Auth, Image, Runtime, RuntimeFailure, SandboxConfig
+from kubern.kubelet.runtime.config import SandboxConfig
+from kubern.kubelet.runtime.contract import Auth, Image, Runtime, RuntimeFailure
 from kubern.kubelet.volume import ObjectSource
 
 _BASE, _CAP = 10.0, 300.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kubern.base.json import Obj
 from kubern.kubelet.environment import ConfigError, expand
-from kubern.kubelet.runtime.contract import Mount
+from kubern.kubelet.runtime.config import Mount
 from kubern.kubelet.volume_set import Mounted, sources
 
 HOSTS = "/etc/hosts"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kubern.base.json import Obj
 from kubern.base.quantity import parse
 from kubern.kubelet.podspec import EPHEMERAL, MAIN, SIDECAR, Step, steps
-from kubern.kubelet.runtime.contract import LinuxResources
+from kubern.kubelet.runtime.config import LinuxResources
 
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 PERIOD = 100_000

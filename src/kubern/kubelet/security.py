@@ -7,7 +7,8 @@ from typing import Any
 
 from kubern.base.json import Obj
 from kubern.kubelet.podspec import full_name, steps
-from kubern.kubelet.runtime.contract import CONTAINER, NODE, POD, TARGET, Image, Namespaces, Profile, Security, SELinux
+from kubern.kubelet.runtime.config import CONTAINER, NODE, POD, TARGET, Namespaces, Profile, Security, SELinux
+from kubern.kubelet.runtime.contract import Image
 
 _MASKED = (
     "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",

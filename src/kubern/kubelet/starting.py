@@ -21,7 +21,8 @@ from kubern.kubelet.images import ImageError, Images
 from kubern.kubelet.mounts import hosts_mount, message_mount, volume_mounts
 from kubern.kubelet.podspec import Step, grace_period, key, uid
 from kubern.kubelet.recording import NORMAL, WARNING, Recorder
-from kubern.kubelet.runtime.contract import Image, Mount, Runtime, RuntimeFailure, SandboxConfig
+from kubern.kubelet.runtime.config import Mount, SandboxConfig
+from kubern.kubelet.runtime.contract import Image, Runtime, RuntimeFailure
 from kubern.kubelet.security import root_refused
 from kubern.kubelet.settings import Settings
 from kubern.kubelet.volume import ObjectSource, VolumeError

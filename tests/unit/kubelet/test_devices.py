@@ -13,7 +13,7 @@ from kubern.base.errors import NotFound
 from kubern.base.json import Obj
 from kubern.kubelet.devices.claims import ClaimError, DeviceClaims, cdi_devices
 from kubern.kubelet.devices.drivers import DriverError, Drivers
-from kubern.kubelet.runtime.contract import ContainerConfig
+from kubern.kubelet.runtime.config import ContainerConfig
 from kubern.kubelet.runtime.messages import container_config
 from tests.unit.kubelet.device_driver import NAME, Driver
 

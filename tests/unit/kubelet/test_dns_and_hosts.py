@@ -9,7 +9,7 @@ import pytest
 from kubern.kubelet.dns import parse_resolv_conf, pod_dns
 from kubern.kubelet.hosts import hosts_file
 from kubern.kubelet.podspec import hostname
-from kubern.kubelet.runtime.contract import Dns
+from kubern.kubelet.runtime.config import Dns
 from tests.unit.kubelet.pods import pod
 
 NODE = Dns(("192.0.2.53",), ("example.org",), ("timeout:1",))

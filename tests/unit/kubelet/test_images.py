@@ -12,7 +12,8 @@ from kubern.base.clock import FakeClock
 from kubern.base.json import Obj
 from kubern.kubelet.images import ImageError, Images, default_policy, registry, sign_ins
 from kubern.kubelet.podspec import steps
-from kubern.kubelet.runtime.contract import Auth, Image, RuntimeFailure, SandboxConfig
+from kubern.kubelet.runtime.config import SandboxConfig
+from kubern.kubelet.runtime.contract import Auth, Image, RuntimeFailure
 from tests.unit.kubelet.pods import pod
 
 SANDBOX = SandboxConfig("p", "ns", "u")

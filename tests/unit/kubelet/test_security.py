@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kubern.kubelet.configs import sandbox_config
-from kubern.kubelet.runtime.contract import CONTAINER, NODE, POD, Dns, Image, Namespaces, Profile
+from kubern.kubelet.runtime.config import CONTAINER, NODE, POD, Dns, Namespaces, Profile
+from kubern.kubelet.runtime.contract import Image
 from kubern.kubelet.security import container_security, namespaces, root_refused, sandbox_security
 from kubern.kubelet.settings import Settings
 from tests.unit.kubelet.pods import pod

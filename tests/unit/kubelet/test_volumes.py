@@ -15,7 +15,7 @@ from kubern.kubelet.downward import Host
 from kubern.kubelet.environment import ConfigError
 from kubern.kubelet.mounts import hosts_mount, volume_mounts
 from kubern.kubelet.payload import File, write_payload
-from kubern.kubelet.runtime.contract import Mount
+from kubern.kubelet.runtime.config import Mount
 from kubern.kubelet.volume import Token, VolumeError
 from kubern.kubelet.volume_set import Mounted, VolumeSet, volume_types
 from tests.unit.kubelet.pods import pod

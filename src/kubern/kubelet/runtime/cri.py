@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 
 from kubern.kubelet.runtime import api_pb2 as pb
+from kubern.kubelet.runtime import config as given
 from kubern.kubelet.runtime import contract as c
 from kubern.kubelet.runtime import messages
 
@@ -59,7 +60,7 @@ class CriRuntime:
         config = pb.RuntimeConfig(network_config=pb.NetworkConfig(pod_cidr=pod_cidr))
         await self._call("UpdateRuntimeConfig", pb.UpdateRuntimeConfigRequest(runtime_config=config))
 
-    async def run_sandbox(self, config: c.SandboxConfig, handler: str = "") -> str:
+    async def run_sandbox(self, config: given.SandboxConfig, handler: str = "") -> str:
         request = pb.RunPodSandboxRequest(config=messages.sandbox_config(config), runtime_handler=handler)
         return str((await self._call("RunPodSandbox", request, LONG * 2)).pod_sandbox_id)
 
@@ -77,7 +78,9 @@ class CriRuntime:
         request = pb.ListPodSandboxRequest(filter=pb.PodSandboxFilter(label_selector=labels or {}))
         return [messages.sandbox(x) for x in (await self._call("ListPodSandbox", request)).items]
 
-    async def create_container(self, sandbox_id: str, config: c.ContainerConfig, sandbox: c.SandboxConfig) -> str:
+    async def create_container(
+        self, sandbox_id: str, config: given.ContainerConfig, sandbox: given.SandboxConfig
+    ) -> str:
         request = pb.CreateContainerRequest(
             pod_sandbox_id=sandbox_id,
             config=messages.container_config(config),
@@ -103,7 +106,7 @@ class CriRuntime:
         request = pb.ContainerStatusRequest(container_id=container_id)
         return messages.container_status((await self._call("ContainerStatus", request)).status)
 
-    async def update_resources(self, container_id: str, resources: c.LinuxResources) -> None:
+    async def update_resources(self, container_id: str, resources: given.LinuxResources) -> None:
         request = pb.UpdateContainerResourcesRequest(container_id=container_id, linux=messages.resources(resources))
         await self._call("UpdateContainerResources", request, LONG)
 
@@ -146,7 +149,9 @@ class CriRuntime:
         answer = await self._call("ImageStatus", pb.ImageStatusRequest(image=pb.ImageSpec(image=image)))
         return messages.image(answer.image) if answer.HasField("image") else None
 
-    async def pull_image(self, image: str, auth: c.Auth | None = None, sandbox: c.SandboxConfig | None = None) -> str:
+    async def pull_image(
+        self, image: str, auth: c.Auth | None = None, sandbox: given.SandboxConfig | None = None
+    ) -> str:
         request = pb.PullImageRequest(
             image=pb.ImageSpec(image=image),
             auth=messages.auth(auth) if auth else None,

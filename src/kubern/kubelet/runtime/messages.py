@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubern.kubelet.runtime import api_pb2 as pb
+from kubern.kubelet.runtime import config as given
 from kubern.kubelet.runtime import contract as c
 
 _STATES = (c.CREATED, c.RUNNING, c.EXITED, c.UNKNOWN)
 _PROPAGATION = {"None": 0, "HostToContainer": 1, "Bidirectional": 2}
 
 
-def sandbox_config(config: c.SandboxConfig) -> Any:
+def sandbox_config(config: given.SandboxConfig) -> Any:
     """Return the PodSandboxConfig message."""
     security = config.security
     message = pb.PodSandboxConfig(
@@ -45,7 +46,7 @@ def sandbox_config(config: c.SandboxConfig) -> Any:
     return message
 
 
-def _security(security: c.Security) -> dict[str, Any]:
+def _security(security: given.Security) -> dict[str, Any]:
     """Return the fields that a sandbox's and a container's security context share."""
     ns = security.namespaces
     fields: dict[str, Any] = {
@@ -72,7 +73,7 @@ def _security(security: c.Security) -> dict[str, Any]:
     return fields
 
 
-def container_config(config: c.ContainerConfig) -> Any:
+def container_config(config: given.ContainerConfig) -> Any:
     """Return the ContainerConfig message."""
     message = pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=config.name, attempt=config.attempt),
@@ -118,7 +119,7 @@ def _sized(data: bytes) -> bytes:
     return head + bytes([size]) + data
 
 
-def _container_security(security: c.Security) -> Any:
+def _container_security(security: given.Security) -> Any:
     context = pb.LinuxContainerSecurityContext(
         privileged=security.privileged,
         run_as_username=security.run_as_username,
@@ -134,7 +135,7 @@ def _container_security(security: c.Security) -> Any:
     return context
 
 
-def resources(limits: c.LinuxResources) -> Any:
+def resources(limits: given.LinuxResources) -> Any:
     """Return the LinuxContainerResources message."""
     return pb.LinuxContainerResources(
         cpu_shares=limits.cpu_shares,
