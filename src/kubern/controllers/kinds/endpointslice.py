@@ -9,7 +9,8 @@ from typing import NamedTuple
 from kubern.base.json import Obj
 from kubern.client.informer import Key, key_of
 from kubern.controllers import endpoint_model as model
-from kubern.controllers.actions import Plan
+from kubern.controllers import topology
+from kubern.controllers.actions import Event, Plan
 from kubern.controllers.cache import Cache
 from kubern.controllers.controller import Controller, Reconciler, Watch, itself
 from kubern.controllers.owners import reference_to
@@ -27,6 +28,8 @@ class Observed(NamedTuple):
     pods: Sequence[Obj]
     slices: Sequence[Obj]
     zones: dict[str, str]
+    cpu: dict[str, int] | None = None
+    """The CPU of each zone, where the Service wants its endpoints shared out by it and every node says."""
 
 
 def _of_slice(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
@@ -38,11 +41,13 @@ def _of_slice(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[K
 
 
 def _of_node(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
-    """A node whose zone changed concerns every Service with pods on it."""
+    """A node whose zone changed concerns every Service with pods on it, one whose CPU did every Service that shares by it."""
     obj = after or before
-    if obj is None or _zone(before) == _zone(after):
-        return ()
     keys: set[Key] = set()
+    if topology.standing(before) != topology.standing(after):
+        keys.update(key_of(each) for each in cache.list(SERVICES) if topology.is_asked_for(each))
+    if obj is None or _zone(before) == _zone(after):
+        return keys
     for pod in cache.on_node(PODS, obj["metadata"]["name"]):
         keys.update(model.selecting_services(None, pod, cache))
     return keys
@@ -70,7 +75,8 @@ def observe(key: Key, cache: Cache) -> Observed | None:
     pods = model.selected_pods(service, cache)
     nodes = {pod["spec"]["nodeName"] for pod in pods}
     zones = {name: _zone(cache.get(NODES, "", name)) for name in nodes}
-    return Observed(service, pods, _slices(key, cache), zones)
+    cpu = topology.cpu_of_zones(cache.list(NODES)) if topology.is_asked_for(service) else None
+    return Observed(service, pods, _slices(key, cache), zones, cpu)
 
 
 def _slices(key: Key, cache: Cache) -> list[Obj]:
@@ -96,6 +102,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
                 wanted.setdefault(group(family, model.ports(service, pod)), []).append(endpoint)
         if not any(each.family == family for each in wanted):
             wanted[Group(family, ())] = []
+    events = _share_out(observed, wanted)
     labels = model.service_labels(service) | {SERVICE_NAME: meta["name"], MANAGED_BY: MANAGER}
     if model.is_headless(service):
         labels["service.kubernetes.io/headless"] = ""
@@ -103,7 +110,36 @@ def decide(observed: Observed, now: datetime) -> Plan:
     annotations = {"endpoints.kubernetes.io/last-change-trigger-time": trigger} if trigger else {}
     reference = reference_to(service, "v1", "Service")
     same = Family(meta["namespace"], meta["name"], labels, annotations, reference)
-    return Plan(tuple(reconcile(same, wanted, observed.slices)))
+    actions = reconcile(same, wanted, observed.slices)
+    # told when something changes: a Service that stays without hints says so with each change of its endpoints
+    return Plan((*actions, *events) if actions else ())
+
+
+def _share_out(observed: Observed, wanted: dict[Group, list[Obj]]) -> list[Event]:
+    """Give the endpoints of each family the hints of topology aware routing; returns what is to be told about it."""
+    service, events = observed.service, []
+    asked = topology.is_asked_for(service)
+    for family in model.families(service):
+        mine = [each for each in wanted if each.family == family]
+        had = any(_hinted(each) for each in observed.slices if each["addressType"] == family)
+        text, type_, reason = "", "Warning", topology.DISABLED
+        if asked:
+            verdict = topology.share_out([each for one in mine for each in wanted[one]], observed.cpu)
+            rest = iter(verdict.endpoints)
+            for one in mine:
+                wanted[one] = [next(rest) for _ in wanted[one]]
+            text = verdict.problem
+            if not text and not had:
+                text, type_, reason = topology.ON, "Normal", topology.ENABLED
+        elif had and not service["spec"].get("trafficDistribution"):
+            text = topology.OFF
+        if text:
+            events.append(Event(service, type_, reason, f"{text}, addressType: {family}"))
+    return events
+
+
+def _hinted(endpoint_slice: Obj) -> bool:
+    return any(each.get("hints") for each in endpoint_slice.get("endpoints") or ())
 
 
 def _endpoint(service: Obj, pod: Obj, address: str, zones: dict[str, str]) -> Obj:
