@@ -129,6 +129,8 @@ class Pipeline:
 
     def _serve(self, call: Call) -> Answer | Awaitable[Answer]:
         info, resource = call.info, call.resource
+        if call.request.method == "HEAD" and info.subresource != "proxy":
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if info.subresource:
             return self._subresource(call)
         verb = self._verbs.get(info.verb)

@@ -23,7 +23,7 @@ from kubern.apiserver.verb import Verb
 from kubern.apiserver.watching import Group, Watcher, event_line
 from kubern.base.errors import StatusError
 from kubern.base.json import Obj
-from kubern.http.contract import Answer, Response, Stream, StreamWriter, frame_chunk
+from kubern.http.contract import Answer, Stream, StreamWriter, frame_chunk
 
 SHORTEST, LONGEST = 1800.0, 3600.0
 """Upstream ends a watch without timeoutSeconds after a random time between these, so that reconnections spread out."""
@@ -37,8 +37,6 @@ STREAMED = ("application/json;stream=watch", f"{PROTOBUF};stream=watch")
 def serve(core: Core, call: Call) -> Answer | Awaitable[Answer]:
     """Answer with a stream of events. Raises `Invalid`, `NotAcceptable`; a revision that is gone is an ERROR event, as upstream's."""
     options = list_options(call.info, watch=True)
-    if call.request.method == "HEAD":
-        return Response(200, HEADERS)
     media = media_of(core, call)
     if media.encoding == "application/yaml":
         raise not_acceptable(STREAMED)
