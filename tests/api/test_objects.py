@@ -270,12 +270,6 @@ def test_a_namespace_waits_for_finalize(api: Any) -> None:
     assert api("GET", f"/api/v1/namespaces/{name}").code == 404
 
 
-def test_head_is_get_without_a_body(api: Any) -> None:
-    found = api("HEAD", "/api/v1/namespaces/default")
-    assert (found.code, found.body) == (200, "")
-    assert int(found.headers["content-length"]) > 0
-
-
 def test_a_large_object_is_refused(api: Any, namespace: str) -> None:
     body = json.dumps({"metadata": {"name": "big"}, "data": {"a": "x" * 10_000_000}}).encode()
     assert api("POST", configmaps(namespace), body).code == 413
