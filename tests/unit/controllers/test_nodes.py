@@ -223,3 +223,20 @@ def test_every_node_gets_a_range_of_its_own_and_a_full_cluster_says_so() -> None
         "10.0.0.0/24", "10.0.1.0/24", None,
     ]  # fmt: skip
     assert world.events == [("CIDRNotAvailable", "Node c status is now: CIDRNotAvailable")]
+
+
+def test_a_range_that_was_just_given_is_given_to_nobody_else() -> None:
+    world = World()
+    for name in ("a", "b"):
+        world.put(NODES, node(name))
+    chosen = {patch.patch["spec"]["podCIDR"] for name in ("a", "b") for patch in world.plan(RANGES, ("", name)).actions}
+    assert chosen == {"10.244.0.0/24", "10.244.1.0/24"}
+
+
+def test_garbage_is_looked_for_from_the_start() -> None:
+    """Whatever a controller finds when it begins: nodes, or pods of a node that went while none ran."""
+    world = World()
+    assert GARBAGE is not None
+    for gvr, found in ((NODES, node("n1")), (PODS, pod("p", node="gone"))):
+        (watch,) = [each for each in GARBAGE.watches if each.gvr == gvr]
+        assert [*watch.keys(None, found, world.cache)] == [podgc.ALL]

@@ -35,12 +35,19 @@ class Observed(NamedTuple):
 
 
 def _node(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
-    return (ALL,) if after is None else ()
+    """Nodes that come begin the rounds; the pods of one that goes are looked at at once."""
+    return (ALL,) if before is None or after is None else ()
 
 
 def _stray(before: Obj | None, after: Obj | None, cache: Cache) -> Iterable[Key]:
-    """A pod that is deleted before it had a node needs nobody's grace."""
-    return (ALL,) if after and after["metadata"].get("deletionTimestamp") and not after["spec"].get("nodeName") else ()
+    """A pod that is deleted before it had a node needs nobody's grace; one that is found on a node that is not there may be left over
+    from before this process began."""
+    if after is None:
+        return ()
+    node = after["spec"].get("nodeName")
+    if not node:
+        return (ALL,) if after["metadata"].get("deletionTimestamp") else ()
+    return (ALL,) if before is None and cache.get(NODES, "", node) is None else ()
 
 
 WATCHES = (Watch(NODES, _node), Watch(PODS, _stray))
