@@ -19,14 +19,15 @@ from kubern.base.clock import FakeClock, rfc3339
 from kubern.base.errors import AlreadyExists, Conflict, NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.client import ApiClient
-from kubern.client.contract import GVR
+from kubern.client.contract import GVR, ListResult
 from kubern.client.events import EventRecorder
 from kubern.client.informer import Informer, Key, key_of
 from kubern.controllers.actions import MERGE, STRATEGIC
-from kubern.controllers.cache import Cache
+from kubern.controllers.cache import DEFAULTS, Cache, Options
 from kubern.controllers.controller import Reconciler, Watch
 from kubern.controllers.execution import Base, Executor
 from kubern.controllers.expectations import Expectations
+from kubern.controllers.kinds.csrapproving import ACCESS_REVIEWS
 from kubern.controllers.resources import PODS
 from tests.unit.client.scripted import Scripted
 from tests.unit.controllers.world import merged
@@ -148,15 +149,29 @@ class Writer(ApiClient):
         self._server = server
         self.left: int | None = None
         """Writes until the process is killed, None for never."""
+        self.written = 0
 
     def _count(self) -> None:
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
                 raise Killed
+        self.written += 1
+
+    async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
+        return self._server.get(gvr, name, namespace)
+
+    async def list(self, gvr: GVR, namespace: str = "", **how: Any) -> ListResult:
+        items = [each for each in self._server.list(gvr) if each["metadata"].get("namespace", "") == namespace]
+        return ListResult(items, "")
 
     async def create(self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "") -> Obj:
+        if gvr == ACCESS_REVIEWS:  # an answer, nothing that is kept
+            return {**obj, "status": {"allowed": True}}
         self._count()
+        if subresource == "eviction":
+            self._server.delete(gvr, (namespace, name))
+            return {}
         return self._server.create(gvr, obj)
 
     async def update(self, gvr: GVR, obj: Obj, *, subresource: str = "") -> Obj:
@@ -188,16 +203,17 @@ class Todo(NamedTuple):
 class Process:
     """Controllers that run together: their copies, expectations, and what they have to do. Begins with a fresh list of everything."""
 
-    def __init__(self, server: Server, reconcilers: Iterable[Reconciler]) -> None:
+    def __init__(self, server: Server, reconcilers: Iterable[Reconciler], options: Options = DEFAULTS) -> None:
         self.server = server
         self._reconcilers = [*reconcilers]
         self._informers: dict[GVR, Informer] = {}
         self._seen: dict[GVR, int] = {}
-        self.cache = Cache(self._informer)
+        self.cache = Cache(self._informer, options)
         self.writer = Writer(server)
         self.todo: dict[Todo, None] = {}
         self.later: dict[Todo, datetime] = {}
         self._memories: dict[Todo, Any] = {}
+        self._recalls = [each.new_recall() if each.new_recall else each.recall for each in self._reconcilers]
         clock = self._clock = FakeClock()
         self._expectations = [Expectations(self.cache) for _ in self._reconcilers]
         self._executors = [
@@ -260,11 +276,14 @@ class Process:
             return False
         base = Base(reconciler.resource, self.cache.at(reconciler.resource, todo.key))
         observed = reconciler.observe(todo.key, self.cache)
+        if observed is not None and reconciler.gather is not None:
+            observed = await reconciler.gather(observed, self.writer)
         if observed is None:
             self._memories.pop(todo, None)
             return True
-        if reconciler.recall is not None:
-            observed, self._memories[todo] = reconciler.recall(observed, self._memories.get(todo), self.server.now)
+        recall = self._recalls[todo.reconciler]
+        if recall is not None:
+            observed, self._memories[todo] = recall(observed, self._memories.get(todo), self.server.now)
         plan = reconciler.decide(observed, self.server.now)
         await self._executors[todo.reconciler].carry_out(todo.key, plan.actions, base)
         if plan.status is not None and base.obj is not None and (base.obj.get("status") or {}) != plan.status:

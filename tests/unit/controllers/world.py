@@ -147,7 +147,7 @@ class World:
 
 
 def merged(old: Any, patch: Any, strategic: bool) -> Any:
-    """Merge maps; lists are replaced, or in a strategic patch merged by the keys that controllers use (uid, type)."""
+    """Merge maps; lists are replaced, or in a strategic patch merged by the keys that controllers use (uid, type, name)."""
     if isinstance(patch, list) and strategic and isinstance(old, list):
         return _merged_list(old, patch)
     if not isinstance(patch, dict) or not isinstance(old, dict):
@@ -162,7 +162,7 @@ def merged(old: Any, patch: Any, strategic: bool) -> Any:
 
 
 def _merged_list(old: list[Obj], patch: list[Obj]) -> list[Obj]:
-    key = "uid" if "uid" in patch[0] else "type"
+    key = next(each for each in ("uid", "type", "name") if each in patch[0])
     result = list(old)
     for each in patch:
         result = [entry for entry in result if entry[key] != each[key]]
