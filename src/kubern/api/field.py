@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from kubern.api.structs import Struct
 from kubern.base.errors import Cause, Invalid
 
 OMITTED = object()
@@ -113,8 +114,9 @@ def _shown(label: str, value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    # Go's encoder writes these three as escapes, and map keys in order
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str).decode()
+    # Go's encoder writes these three as escapes, and map keys in order, but not a struct's
+    option = 0 if isinstance(value, Struct) else orjson.OPT_SORT_KEYS
+    text = orjson.dumps(value, option=option, default=str).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

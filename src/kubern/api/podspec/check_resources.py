@@ -125,7 +125,7 @@ def is_extended(name: str) -> bool:
 
 def may_overcommit(name: str) -> bool:
     """Tell whether a limit of the resource may exceed its request: not for huge pages, and not for extended resources."""
-    return name in CONTAINER_RESOURCES or _NATIVE_DOMAIN in name
+    return ("/" not in name or _NATIVE_DOMAIN in name) and not name.startswith("hugepages-")
 
 
 def _within_limit(name: str, quantity: Any, limits: Obj, path: str) -> list[Cause]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from kubern.api import field, names
 from kubern.api.selectors import check_label_selector
+from kubern.api.structs import TOLERATION, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -45,7 +46,7 @@ def _check_toleration_value(toleration: Obj, operator: str, path: str) -> list[C
         return [field.invalid(f"{path}.operator", value, ";".join(messages))] if messages else []
     if operator == "Exists":
         message = "value must be empty when `operator` is 'Exists'"
-        return [field.invalid(f"{path}.operator", toleration, message)] if value else []
+        return [field.invalid(f"{path}.operator", struct(toleration, TOLERATION), message)] if value else []
     return [field.not_supported(f"{path}.operator", operator, ["Equal", "Exists"])]
 
 

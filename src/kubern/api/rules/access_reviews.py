@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubern.api import field
+from kubern.api.structs import NON_RESOURCE_ATTRIBUTES, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -14,7 +15,7 @@ def check_question(spec: Obj) -> list[Cause]:
     resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if resource is not None and other is not None:
         message = "cannot be specified in combination with resourceAttributes"
-        return [field.invalid("spec.nonResourceAttributes", other, message)]
+        return [field.invalid("spec.nonResourceAttributes", struct(other, NON_RESOURCE_ATTRIBUTES), message)]
     return (
         [] if resource is not None or other is not None else [field.invalid("spec.resourceAttributes", None, _EITHER)]
     )
@@ -43,5 +44,6 @@ def check_local(spec: Obj, namespace: str) -> list[Cause]:
         told = resource.get("namespace") or ""
         causes.append(field.invalid("spec.resourceAttributes.namespace", told, "must match metadata.namespace"))
     if other is not None:
-        causes.append(field.invalid("spec.nonResourceAttributes", other, "disallowed on this kind of request"))
+        asked = struct(other, NON_RESOURCE_ATTRIBUTES)
+        causes.append(field.invalid("spec.nonResourceAttributes", asked, "disallowed on this kind of request"))
     return causes

@@ -7,6 +7,7 @@ from kubern.api.resource import Column
 from kubern.api.rules import cells
 from kubern.api.rules.checks import named
 from kubern.api.rules.values import at, fill_empty, items, section
+from kubern.api.structs import ROLE_REF, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -65,7 +66,9 @@ def check_binding(obj: Obj, roles: tuple[str, ...]) -> list[Cause]:
 def check_role_ref_kept(new: Obj, old: Obj) -> list[Cause]:
     """Check that a binding still grants the same role."""
     now = new.get("roleRef")
-    return [] if now == old.get("roleRef") else [field.invalid("roleRef", now, "cannot change roleRef")]
+    return (
+        [] if now == old.get("roleRef") else [field.invalid("roleRef", struct(now, ROLE_REF), "cannot change roleRef")]
+    )
 
 
 def _check_subject(subject: Obj, path: str) -> list[Cause]:

@@ -103,17 +103,27 @@ def check_client(client: Obj, path: str) -> list[Cause]:
         return [field.required(path, "exactly one of url or service is required")]
     if service is None:
         return _check_url(url or "", f"{path}.url")
-    causes = [
-        field.required(f"{path}.service.{n}", f"service {n} is required")
-        for n in ("name", "namespace")
-        if not service.get(n)
-    ]
-    port, here = service.get("port"), f"{path}.service.port"
-    if names.port_number(port):
-        causes.append(field.invalid(here, port, "port is not valid: must be between 1 and 65535, inclusive"))
-    target = service.get("path")
-    if target is not None and not target.startswith("/"):
-        causes.append(field.invalid(f"{path}.service.path", target, "must start with a '/'"))
+    here = f"{path}.service"
+    causes = [field.required(f"{here}.{name}") for name in ("name", "namespace") if not service.get(name)]
+    if names.port_number(service.get("port")):
+        message = "port is not valid: must be between 1 and 65535, inclusive"
+        causes.append(field.invalid(f"{here}.port", service.get("port"), message))
+    return causes + _check_path(service.get("path") or "/", f"{here}.path")
+
+
+def _check_path(target: str, path: str) -> list[Cause]:
+    """Each segment is a subdomain, also the one that lacks its first letter where the slash is missing."""
+    if target == "/":
+        return []
+    if target == "//":
+        return [field.invalid(path, target, "segment[0] may not be empty")]
+    causes = [] if target.startswith("/") else [field.invalid(path, target, "must start with a '/'")]
+    for i, segment in enumerate(target[1:].removesuffix("/").split("/")):
+        if segment:
+            messages = [f"segment[{i}]: {message}" for message in names.dns1123_subdomain(segment)]
+        else:
+            messages = [f"segment[{i}] may not be empty"]
+        causes += [field.invalid(path, target, message) for message in messages]
     return causes
 
 
@@ -128,10 +138,11 @@ def _check_url(url: str, path: str) -> list[Cause]:
         causes.append(field.invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{form}"))
     if not parts.netloc:
         causes.append(field.invalid(path, parts.netloc, f"host must be specified{form}"))
+    user = parts.netloc.rpartition("@")[0]
     for part, what in (
-        (parts.username, "user information is"),
-        (parts.query, "query parameters are"),
+        (user, "user information is"),
         (parts.fragment, "fragments are"),
+        (parts.query, "query parameters are"),
     ):
         if part:
             causes.append(field.invalid(path, part, f"{what} not permitted in the URL"))

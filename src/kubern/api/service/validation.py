@@ -12,6 +12,7 @@ from kubern.api.rules.checks import one_of
 from kubern.api.rules.load_balancers import check_points
 from kubern.api.service.addresses import check_address_update, check_cluster_addresses
 from kubern.api.service.defaults import externally_accessible, has_address
+from kubern.api.structs import SERVICE_PORT, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -163,10 +164,8 @@ def _check_duplicate_ports(spec: Obj) -> list[Cause]:
     for i, port in enumerate(spec.get("ports") or ()):
         key = (port.get("protocol"), port.get("port"))
         if key in taken:
-            shown = {
-                "Name": "", "Protocol": key[0], "AppProtocol": None, "Port": key[1], "TargetPort": 0, "NodePort": 0,
-            }  # fmt: skip
-            causes.append(field.duplicate(f"spec.ports[{i}]", shown))
+            shown = {"protocol": key[0], "port": key[1]}
+            causes.append(field.duplicate(f"spec.ports[{i}]", struct(shown, SERVICE_PORT)))
         taken.add(key)
     return causes
 

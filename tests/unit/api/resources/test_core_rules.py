@@ -120,7 +120,7 @@ CASES: list[tuple[str, Obj, str, str]] = [
     ),
     (
         "resourcequotas", {"spec": {"hard": {"disks": "1"}}}, "spec.hard[disks]",
-        'Invalid value: "disks": must be a standard resource for quota',
+        'Invalid value: "disks": must be a standard resource type or fully qualified',
     ),
     ("resourcequotas", {"spec": {"hard": {"pods": "500m"}}}, "spec.hard[pods]", 'Invalid value: "500m": must be an integer'),
     (

@@ -168,7 +168,7 @@ SPECS: list[tuple[str, dict[str, Any], str, str]] = [
         "poddisruptionbudgets",
         {"minAvailable": 1, "maxUnavailable": 1},
         "spec",
-        'Invalid value: {"maxUnavailable":1,"minAvailable":1}: minAvailable and maxUnavailable cannot be both set',
+        'Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
     ),
     (
         "ingresses",
@@ -328,7 +328,7 @@ UPDATES: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         {"roleRef": ROLE},
         {"roleRef": ROLE | {"name": "other"}},
         "roleRef",
-        'Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"other"}: cannot change roleRef',
+        'Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"other"}: cannot change roleRef',
     ),
     (
         "storageclasses",

@@ -80,7 +80,7 @@ def test_defaults(spec: Obj, stored: Obj) -> None:
         ({"ports": [{"port": 1, "nodePort": 30001}]}, "spec.ports[0].nodePort", "Forbidden: may not be used when `type` is 'ClusterIP'"),
         (
             {"ports": [{"port": 1, "name": "a"}, {"port": 1, "name": "b"}]}, "spec.ports[1]",
-            'Duplicate value: {"AppProtocol":null,"Name":"","NodePort":0,"Port":1,"Protocol":"TCP","TargetPort":0}',
+            'Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":1,"TargetPort":0,"NodePort":0}',
         ),
         (
             {"type": "Other"}, "spec.type",

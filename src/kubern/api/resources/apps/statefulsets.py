@@ -16,6 +16,7 @@ from kubern.api.rules.workloads import (
     check_selector,
     check_within,
 )
+from kubern.api.structs import ROLLING_STATEFUL_SET, STATEFUL_SET_STRATEGY, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -110,9 +111,10 @@ def _check_strategy(strategy: Obj, path: str) -> list[Cause]:
         return [field.required(path, "")]
     if kind == "OnDelete":
         message = "only allowed for updateStrategy 'RollingUpdate'"
-        return [field.invalid(f"{path}.rollingUpdate", rolling, message)] if rolling is not None else []
+        shown = struct(rolling, ROLLING_STATEFUL_SET)
+        return [field.invalid(f"{path}.rollingUpdate", shown, message)] if rolling is not None else []
     if kind != "RollingUpdate":
-        return [field.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+        return [field.invalid(path, struct(strategy, STATEFUL_SET_STRATEGY), "must be 'RollingUpdate' or 'OnDelete'")]
     return _check_rolling(rolling or {}, f"{path}.rollingUpdate")
 
 

@@ -10,6 +10,7 @@ from kubern.api.rules.cells import AGE, NAME, NONE, UNKNOWN, column, text
 from kubern.api.rules.checks import one_of
 from kubern.api.rules.quantities import store_maps
 from kubern.api.rules.values import at
+from kubern.api.structs import TAINT, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -70,8 +71,7 @@ def _check_taints(taints: list[Obj]) -> list[Cause]:
         causes += one_of(taint, "effect", f"{path}.", TAINT_EFFECTS)
         identity = (key, taint.get("effect") or "")
         if identity in taken:
-            shown = {"Key": key, "Value": value, "Effect": identity[1], "TimeAdded": taint.get("timeAdded")}
-            again = field.duplicate(path, shown)
+            again = field.duplicate(path, struct(taint, TAINT))
             message = f"{again.message}: taints must be unique by key and effect pair"
             causes.append(again._replace(message=message))
         taken.add(identity)

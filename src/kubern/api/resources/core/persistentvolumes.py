@@ -16,6 +16,7 @@ from kubern.api.rules.cells import AGE, NAME, column, text
 from kubern.api.rules.checks import one_of
 from kubern.api.rules.quantities import store_maps
 from kubern.api.rules.values import at, fill, fill_empty
+from kubern.api.structs import VOLUME_NODE_AFFINITY, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 from kubern.base.quantity import canonical, parse
@@ -155,7 +156,8 @@ def _validate_update(new: Obj, old: Obj) -> list[Cause]:
     kept = stored.get("nodeAffinity")
     if kept is not None and not _same_nodes(fresh.get("nodeAffinity"), kept):
         message = f"{field.IMMUTABLE}, except for updating from beta label to GA"
-        causes.append(field.invalid("nodeAffinity", fresh.get("nodeAffinity"), message))
+        asked = fresh.get("nodeAffinity")
+        causes.append(field.invalid("nodeAffinity", asked and struct(asked, VOLUME_NODE_AFFINITY), message))
     attributes = "volumeAttributesClassName"
     if stored.get(attributes) is not None and fresh.get(attributes) is None:
         causes.append(field.forbidden(f"spec.{attributes}", "update from non-nil value to nil is forbidden"))

@@ -24,6 +24,7 @@ _POD_COUNTS = frozenset({"pods", "count/pods"})
 _POD_AMOUNTS = frozenset(
     {"cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"}
 )  # fmt: skip
+_NOT_STANDARD = ("must be a standard resource type or fully qualified", "must be a standard resource for quota")
 
 
 def _default(quota: Obj) -> None:
@@ -94,7 +95,7 @@ def _check_amounts(amounts: Obj, path: str) -> list[Cause]:
         here = f"{path}[{name}]"
         wrong = [field.invalid(here, name, message) for message in names.qualified_name(name)]
         if not wrong and "/" not in name and not is_standard(name):
-            wrong.append(field.invalid(here, name, "must be a standard resource for quota"))
+            wrong += [field.invalid(here, name, message) for message in _NOT_STANDARD]
         causes += wrong + check_quantity(name, quantity, here)
     return causes
 

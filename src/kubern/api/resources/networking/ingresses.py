@@ -52,14 +52,7 @@ def validate_status_update(new: Obj, old: Obj) -> list[Cause]:
 
 
 def _check_host(host: str, path: str) -> list[Cause]:
-    if "*" in host:
-        rest = not host.startswith("*.") or names.dns1123_subdomain(host[2:])
-        message = (
-            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
-            "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com')"
-        )
-        return [field.invalid(path, host, message)] if rest else []
-    return named(host, path, names.dns1123_subdomain)
+    return named(host, path, names.wildcard_dns1123_subdomain if "*" in host else names.dns1123_subdomain)
 
 
 def _check_rule(rule: Obj, path: str) -> list[Cause]:

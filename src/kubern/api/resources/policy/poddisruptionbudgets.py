@@ -9,6 +9,7 @@ from kubern.api.rules.checks import at_most_all, int_or_percent, not_negative, o
 from kubern.api.rules.condition_checks import check_conditions
 from kubern.api.rules.values import at
 from kubern.api.selectors import check_label_selector
+from kubern.api.structs import DISRUPTION_BUDGET, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -22,7 +23,7 @@ def validate(obj: Obj) -> list[Cause]:
     spec = obj.get("spec") or {}
     causes = []
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
-        causes.append(field.invalid("spec", spec, _BOTH))
+        causes.append(field.invalid("spec", struct(spec, DISRUPTION_BUDGET), _BOTH))
     for name in ("minAvailable", "maxUnavailable"):
         if spec.get(name) is not None:
             path = f"spec.{name}"

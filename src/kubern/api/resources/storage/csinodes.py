@@ -8,6 +8,7 @@ from kubern.api.rules import cells
 from kubern.api.rules.checks import named, not_negative
 from kubern.api.rules.device_names import driver_name
 from kubern.api.rules.values import at, items
+from kubern.api.structs import CSI_NODE_DRIVER, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -52,7 +53,7 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
     for _, driver in items(new, "spec.drivers"):
         was = before.get(driver.get("name"))
         if was is not None and any(driver.get(key) != was.get(key) for key in ("nodeID", "topologyKeys")):
-            causes.append(field.invalid("spec.drivers", driver, "field is immutable"))
+            causes.append(field.invalid("spec.drivers", struct(driver, CSI_NODE_DRIVER), "field is immutable"))
     return causes
 
 
