@@ -168,7 +168,8 @@ SPECS: list[tuple[str, dict[str, Any], str, str]] = [
         "poddisruptionbudgets",
         {"minAvailable": 1, "maxUnavailable": 1},
         "spec",
-        'Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
+        'Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: '
+        "minAvailable and maxUnavailable cannot be both set",
     ),
     (
         "ingresses",
