@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from kubern.base.backoff import Backoff
 from kubern.base.clock import Clock
-from kubern.base.errors import Expired, Gone, StatusError
+from kubern.base.errors import Expired, Gone, NotFound, StatusError
 from kubern.base.json import Obj
 from kubern.client.contract import GVR, Client
 
@@ -172,6 +172,12 @@ class Reflector:
             except (Gone, Expired):
                 # the server's memory may be as old as ours: ask for what is certainly the newest
                 version = list_from = ""
+            except NotFound as error:
+                # a server of another version may not have this resource: then there are no such objects
+                if not self._informer.synced.is_set():
+                    log.warning("%s are not served, taken for none: %s", self._scope.gvr.plural, error)
+                    self._informer.synced.set()
+                await self._pause(float(error.retry_after))
             except StatusError as error:
                 log.warning("following %s: %s", self._scope.gvr.plural, error)
                 await self._pause(float(error.retry_after))

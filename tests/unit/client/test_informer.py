@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kubern.base.clock import FakeClock
-from kubern.base.errors import Expired, ServiceUnavailable
+from kubern.base.errors import Expired, NotFound, ServiceUnavailable
 from kubern.client.client import ApiClient
 from kubern.client.contract import GVR
 from kubern.client.informer import Informer, Informers, key_of
@@ -102,6 +102,21 @@ async def test_failures_back_off_and_then_go_on() -> None:
     assert len(transport.asked) == 1
     await clock.advance(2.0)
     assert informer.synced.is_set()
+    assert informer.get("ns", "a") is not None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_a_server_does_not_serve_is_none_until_it_does() -> None:
+    transport, clock = Scripted(), FakeClock()
+    transport.answers = [NotFound("404 page not found"), listed(5, config_map("a", 1))]
+    informers = Informers(ApiClient(transport), clock, random.Random(1))
+    informer = informers.of(MAPS)
+    task = asyncio.create_task(_hold(informers))
+    await clock.advance(0.05)
+    assert informer.synced.is_set()
+    assert not len(informer)
+    await clock.advance(2.0)
     assert informer.get("ns", "a") is not None
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
