@@ -21,6 +21,7 @@ _IMPLICIT = frozenset(
     ("metadata", "spec", "status", "strategy", "updateStrategy", "loadBalancer", "daemonEndpoints", "nodeInfo")
 )
 """Structs that every object of their kind has, also one of which nothing is said; with the required fields."""
+_METADATA = frozenset(("metadata",))
 
 
 def emptied(shape: Shape, value: Any) -> Fields:
@@ -82,9 +83,10 @@ class Shapes:
             return {name: self.of(field.type, schemas[name]) for name, field in type.fields.items()}
 
         more = type.schema.get("x-kubernetes-preserve-unknown-fields")
-        return MapShape(
-            fields, (lambda: FREE) if more else None, _IMPLICIT | frozenset(type.schema.get("required", ()))
-        )
+        # an object of a definition has nothing but metadata from the start
+        custom = self._free is FREE
+        implicit = _METADATA if custom else _IMPLICIT | frozenset(type.schema.get("required", ()))
+        return MapShape(fields, (lambda: FREE) if more else None, implicit)
 
     def _list(self, type: Type, marks: Obj) -> Shape:
         kind = marks.get("x-kubernetes-list-type")

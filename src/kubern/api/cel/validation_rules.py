@@ -119,7 +119,8 @@ class RuleSet:
         if problem:
             run.causes.append(field.invalid(path, shown, problem))
         elif problem is None:
-            run.causes.append(_refusal(rule, path, shown, _message(rule, variables, run)))
+            value = field.OMITTED if shown in ("object", "array") else new
+            run.causes.append(_refusal(rule, path, value, _message(rule, variables, run)))
 
 
 def _converted(program: Program, old: Any) -> Any:
@@ -151,14 +152,19 @@ class _Run(NamedTuple):
             if self.budget.remaining <= 0:
                 self.causes.append(field.invalid("", "", OUT_OF_BUDGET))
             else:
-                said = f"'{error}': no further validation rules will be run due to call cost exceeds limit for rule: {rule.text}"
+                said = f"'{error}': no further validation rules will be run due to call cost exceeds limit for rule: {_named(rule)}"
                 self.causes.append(field.invalid("", "", said))
             raise _Stop from error
         except CelEvaluationError as error:
             if str(error).startswith("no such overload"):
                 signature = "call arguments did not match a supported operator, function or macro signature"
-                return f"'{error}': {signature} for rule: {rule.text}"
-            return f"{error} evaluating rule: {rule.text}"
+                return f"'{error}': {signature} for rule: {_named(rule)}"
+            return f"{error} evaluating rule: {_named(rule)}"
+
+
+def _named(rule: Rule) -> str:
+    """Return what stands for a rule in messages of its failure: its message if it has one."""
+    return str(rule.spec.get("message") or "").strip() or rule.text
 
 
 def _message(rule: Rule, variables: Obj, run: _Run) -> str:
@@ -185,7 +191,7 @@ def _evaluated_message(rule: Rule, variables: Obj, run: _Run) -> str:
     return said.strip() if usable else ""
 
 
-def _refusal(rule: Rule, path: str, shown: str, message: str) -> Cause:
+def _refusal(rule: Rule, path: str, shown: Any, message: str) -> Cause:
     extra = str(rule.spec.get("fieldPath") or "")
     where = f"{path}{extra}" if path else extra.removeprefix(".")
     reason = rule.spec.get("reason")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kubern.api.schema.compile import Schema
-from kubern.api.schema.structural_checks import Check, compile_check
+from kubern.api.schema.structural_checks import compile_check
+from kubern.api.schema.structural_lists import lists_check
+from kubern.api.schema.structural_values import Check
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -35,12 +37,28 @@ class StructuralSchema:
         return compile_check(self.schema)
 
     @cached_property
+    def _lists(self) -> Check | None:
+        return lists_check(self.schema)
+
+    @cached_property
     def _rules(self) -> RuleSet | None:
         if RULES.encode() not in orjson.dumps(self.schema):
             return None
         from kubern.api.cel.validation_rules import RuleSet  # CEL is loaded by those who use it
 
         return RuleSet(self.schema)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there are rules to judge by."""
+        return self._rules is not None
+
+    def repeated(self, obj: Obj) -> list[Cause]:
+        """Return the items that stand more than once where they may stand once."""
+        causes: list[Cause] = []
+        if self._lists is not None:
+            self._lists(obj, "", causes)
+        return causes
 
     def judge(self, new: Obj, old: Obj | None = None) -> list[Cause]:
         """Return what the schema's rules say against an object that `validate` finds nothing wrong with; `old` is what it was."""
@@ -94,13 +112,16 @@ def _default(value: Any, schema: Obj) -> None:
     elif isinstance(value, dict):
         properties = schema.get("properties", {})
         for key, one in properties.items():
-            absent = key not in value or (value[key] is None and not one.get("nullable"))
-            if absent and "default" in one:
+            if value.get(key, one) is None and not one.get("nullable"):
+                del value[key]
+            if key not in value and "default" in one:
                 value[key] = orjson.loads(orjson.dumps(one["default"]))
             if value.get(key) is not None:
                 _default(value[key], one)
         more = schema.get("additionalProperties")
         if isinstance(more, dict):
-            for key, item in value.items():
-                if key not in properties:
-                    _default(item, more)
+            for key in [key for key in value if key not in properties]:
+                if value[key] is None and not more.get("nullable"):
+                    del value[key]
+                else:
+                    _default(value[key], more)

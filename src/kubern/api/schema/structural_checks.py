@@ -1,36 +1,34 @@
 """A structural schema compiled into checks of values, with upstream's messages.
 
-Used by `StructuralSchema`. What always holds: values are only looked at; a schema is walked once, when it is compiled. An
-unusual regular expression that Python does not know is not checked.
+Used by `StructuralSchema`. What always holds: values are only looked at; a schema is walked once, when it is compiled.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
 from kubern.api import field
-from kubern.api.schema.formats import FORMATS
+from kubern.api.schema.structural_values import Check, Composite, number_check, text_check, where
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
-Check = Callable[[Any, str, list[Cause]], None]
-"""Looks at a value at a path and adds what is wrong to the list."""
+_WHOLE = 2**53
 
 
 def compile_check(schema: Obj) -> Check:
-    """Return the check of a schema."""
-    of_type = _type_check(schema)
+    """Return the check of a schema: everything that applies to a value of its kind, also to one of a wrong type."""
     checks = [one for one in (make(schema) for make in _MAKERS) if one is not None]
-    nullable = schema.get("nullable")
+    of_type, enum, nullable = _type(schema), _enum(schema), schema.get("nullable")
 
     def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if value is None and nullable:
-            return
-        if of_type is not None and not of_type(value, path, causes):
+        if of_type is not None and not (value is None and nullable):
+            of_type(value, path, causes)
+        if value is None:
+            if enum is not None:
+                enum(value, path, causes)
             return
         for one in checks:
             one(value, path, causes)
@@ -49,27 +47,22 @@ def json_type(value: Any) -> str:
     return {str: "string", float: "number", list: "array", dict: "object"}.get(type(value), "object")
 
 
-def _type_check(schema: Obj) -> Callable[[Any, str, list[Cause]], bool] | None:
+def _type(schema: Obj) -> Check | None:
     wanted = schema.get("type", "")
     allowed = {"integer", "string"} if schema.get("x-kubernetes-int-or-string") else {wanted}
     if allowed == {""}:
         return None
     named = ",".join(sorted(allowed))
 
-    def check(value: Any, path: str, causes: list[Cause]) -> bool:
+    def check(value: Any, path: str, causes: list[Cause]) -> None:
         found = json_type(value)
         if found in allowed or (found == "integer" and "number" in allowed):
-            return True
+            return
         if found == "number" and "integer" in allowed and value.is_integer():
-            return True
-        causes.append(field.type_invalid(path, found, f"{_where(path)} must be of type {named}: {field.quote(found)}"))
-        return False
+            return
+        causes.append(field.type_invalid(path, found, f"{where(path)} must be of type {named}: {field.quote(found)}"))
 
     return check
-
-
-def _where(path: str) -> str:
-    return f"{path} in body"
 
 
 def _fields(schema: Obj) -> Check | None:
@@ -77,19 +70,20 @@ def _fields(schema: Obj) -> Check | None:
     more = schema.get("additionalProperties")
     other = compile_check(more) if isinstance(more, dict) else None
     required = tuple(schema.get("required", ()))
-    if not properties and other is None and not required:
+    sized = _size(schema, "Properties", "properties")
+    if not properties and other is None and not required and sized is None:
         return None
 
     def check(value: Any, path: str, causes: list[Cause]) -> None:
         if not isinstance(value, dict):
             return
-        for key in required:
-            if key not in value:
-                causes.append(field.required(_join(path, key)))
+        if sized is not None:
+            sized(value, path, causes)
         for key, item in value.items():
             one = properties.get(key, other)
             if one is not None:
                 one(item, _join(path, key), causes)
+        causes.extend(field.required(_join(path, key)) for key in required if key not in value)
 
     return check
 
@@ -100,14 +94,18 @@ def _join(path: str, key: str) -> str:
 
 def _items(schema: Obj) -> Check | None:
     items = schema.get("items")
-    if not isinstance(items, dict):
+    item = compile_check(items) if isinstance(items, dict) else None
+    sized = _size(schema, "Items", "items")
+    if item is None and sized is None:
         return None
-    item = compile_check(items)
 
     def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if isinstance(value, list):
-            for index, one in enumerate(value):
-                item(one, f"{path}[{index}]", causes)
+        if not isinstance(value, list):
+            return
+        for index, one in enumerate(value if item is not None else ()):
+            item(one, f"{path}[{index}]", causes)  # type: ignore[misc]
+        if sized is not None:
+            sized(value, path, causes)
 
     return check
 
@@ -116,126 +114,39 @@ def _enum(schema: Obj) -> Check | None:
     values = schema.get("enum")
     if not values:
         return None
-    allowed = {orjson.dumps(value) for value in values}
+    allowed = {_plain(value) for value in values}
     shown = [value if isinstance(value, str) else orjson.dumps(value).decode() for value in values]
 
     def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if orjson.dumps(value) not in allowed:
+        if _plain(value) not in allowed:
             causes.append(field.not_supported(path, value, shown))
 
     return check
 
 
-def _number(schema: Obj) -> Check | None:
-    tests: list[tuple[Callable[[Any], bool], str]] = []
-    low, high, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
-    if low is not None and schema.get("exclusiveMinimum"):
-        tests.append((lambda value: value > low, f"greater than {_plain(low)}"))
-    elif low is not None:
-        tests.append((lambda value: value >= low, f"greater than or equal to {_plain(low)}"))
-    if high is not None and schema.get("exclusiveMaximum"):
-        tests.append((lambda value: value < high, f"less than {_plain(high)}"))
-    elif high is not None:
-        tests.append((lambda value: value <= high, f"less than or equal to {_plain(high)}"))
-    if step:
-        tests.append((lambda value: value % step == 0, f"a multiple of {_plain(step)}"))
-    if not tests:
+def _plain(value: Any) -> bytes:
+    # a number is the same with and without a fraction of zero
+    whole = isinstance(value, float) and value.is_integer()
+    return orjson.dumps(int(value) if whole and abs(value) < _WHOLE else value, option=orjson.OPT_SORT_KEYS)
+
+
+def _size(schema: Obj, suffix: str, noun: str) -> Check | None:
+    low, high = schema.get(f"min{suffix}"), schema.get(f"max{suffix}")
+    if low is None and high is None:
         return None
 
     def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            for test, relation in tests:
-                if not test(value):
-                    causes.append(field.invalid(path, value, f"{_where(path)} should be {relation}"))
-
-    return check
-
-
-def _plain(number: float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"
-
-
-def _text(schema: Obj) -> Check | None:
-    low, high, pattern = schema.get("minLength"), schema.get("maxLength"), _pattern(schema.get("pattern"))
-    known = FORMATS.get(schema.get("format", ""))
-    if low is None and high is None and pattern is None and known is None:
-        return None
-
-    def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if not isinstance(value, str):
-            return
-        if high is not None and len(value) > high:
-            causes.append(field.too_long(path, high))
         if low is not None and len(value) < low:
-            causes.append(field.invalid(path, value, f"{_where(path)} should be at least {low} chars long"))
-        if pattern is not None and not pattern.search(value):
-            causes.append(field.invalid(path, value, f"{_where(path)} should match '{schema['pattern']}'"))
-        if known is not None and not known(value):
-            detail = f"{_where(path)} must be of type {schema['format']}: {field.quote(value)}"
-            causes.append(field.type_invalid(path, value, detail))
-
-    return check
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    if not text:
-        return None
-    try:
-        return re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return None
-
-
-def _size(schema: Obj) -> Check | None:
-    bounds: dict[type, tuple[Any, Any, str]] = {
-        list: (schema.get("minItems"), schema.get("maxItems"), "items"),
-        dict: (schema.get("minProperties"), schema.get("maxProperties"), "properties"),
-    }
-    if all(low is None and high is None for low, high, _ in bounds.values()):
-        return None
-
-    def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if type(value) not in bounds:
-            return
-        low, high, noun = bounds[type(value)]
-        if low is not None and len(value) < low:
-            causes.append(field.invalid(path, len(value), f"{_where(path)} should have at least {low} {noun}"))
+            causes.append(field.invalid(path, len(value), f"{where(path)} should have at least {low} {noun}"))
         if high is not None and len(value) > high:
             causes.append(field.too_many(path, len(value), high))
 
     return check
 
 
-def _unique(schema: Obj) -> Check | None:
-    """Each item of a set, or of a map-list by its keys, stands once."""
-    kind, keys = schema.get("x-kubernetes-list-type"), tuple(schema.get("x-kubernetes-list-map-keys", ()))
-    if kind not in ("set", "map"):
-        return None
-    defaults = {key: one["default"] for key, one in _item_properties(schema).items() if "default" in one}
-
-    def check(value: Any, path: str, causes: list[Cause]) -> None:
-        if not isinstance(value, list):
-            return
-        seen: set[bytes] = set()
-        for index, item in enumerate(value):
-            named = {key: item.get(key, defaults.get(key)) for key in keys} if keys and isinstance(item, dict) else item
-            identity = orjson.dumps(named, option=orjson.OPT_SORT_KEYS)
-            if identity in seen:
-                causes.append(field.duplicate(f"{path}[{index}]", named))
-            seen.add(identity)
-
-    return check
-
-
-def _item_properties(schema: Obj) -> Obj:
-    items = schema.get("items")
-    properties: Obj = items.get("properties", {}) if isinstance(items, dict) else {}
-    return properties
-
-
 def _combinations(schema: Obj) -> Check | None:
     rules: list[tuple[str, list[Check]]] = [
-        (name, [compile_check(one) for one in schema[name]]) for name in ("allOf", "anyOf", "oneOf") if schema.get(name)
+        (name, [compile_check(one) for one in schema[name]]) for name in ("anyOf", "oneOf", "allOf") if schema.get(name)
     ]
     if isinstance(schema.get("not"), dict):
         rules.append(("not", [compile_check(schema["not"])]))
@@ -248,11 +159,20 @@ def _combinations(schema: Obj) -> Check | None:
             good = sum(not result for result in results)
             detail = _verdict(name, good, len(alternatives))
             if detail:
-                causes.append(field.invalid(path, "", f"{field.quote(path)} {detail}"))
-                if name == "allOf":
-                    causes.extend(cause for result in results for cause in result)
+                composite = Composite(*field.invalid(path, "", f"{field.quote(path)} {detail}"))
+                causes.extend(_told(name, composite, results))
 
     return check
+
+
+def _told(name: str, composite: Cause, results: Sequence[list[Cause]]) -> Sequence[Cause]:
+    """Return what is said of alternatives that do not hold as they should: of several, the first one's faults stand for all."""
+    faults = [result for result in results if result]
+    if name == "allOf":
+        return [*(cause for result in faults for cause in result), composite]
+    if name == "not" or len(faults) < len(results):
+        return [composite]
+    return [composite, *faults[0]]
 
 
 def _run(check: Check, value: Any, path: str) -> list[Cause]:
@@ -264,7 +184,7 @@ def _run(check: Check, value: Any, path: str) -> list[Cause]:
 def _verdict(name: str, good: int, count: int) -> str:
     """Return what upstream says when `good` of `count` alternatives hold; nothing when that is as it should be."""
     if name == "allOf" and good < count:
-        return "must validate all the schemas (allOf)"
+        return f"must validate all the schemas (allOf){'' if good else '. None validated'}"
     if name == "anyOf" and not good:
         return "must validate at least one schema (anyOf)"
     if name == "oneOf" and good != 1:
@@ -273,6 +193,4 @@ def _verdict(name: str, good: int, count: int) -> str:
     return "must not validate the schema (not)" if name == "not" and good else ""
 
 
-_MAKERS: tuple[Callable[[Obj], Check | None], ...] = (
-    _enum, _number, _text, _size, _unique, _fields, _items, _combinations,
-)  # fmt: skip
+_MAKERS: tuple[Callable[[Obj], Check | None], ...] = (_combinations, text_check, number_check, _items, _enum, _fields)

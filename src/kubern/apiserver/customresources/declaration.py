@@ -16,7 +16,7 @@ from kubern.api.resource import SCALE, STATUS, Conversion, Resource, ScalePaths,
 from kubern.api.rules.values import at, items, part
 from kubern.api.schema import Schema, StructuralSchema
 from kubern.apiserver.customresources.columns import columns_of
-from kubern.apiserver.customresources.ratcheting import still_wrong
+from kubern.apiserver.customresources.validation import checking, ratcheting
 from kubern.base.errors import Cause, MethodNotAllowed
 from kubern.base.json import Obj
 
@@ -61,7 +61,7 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
     spec, names = crd["spec"], part(crd, "status.acceptedNames") or crd["spec"]["names"]
     given = part(version, "subresources")
     structural = StructuralSchema(part(version, "schema.openAPIV3Schema"), meta)
-    has_status = "status" in given
+    has_status, scale = "status" in given, _scale(given.get("scale"))
     return Resource(
         group=spec["group"],
         version=version["name"],
@@ -76,16 +76,16 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         storage_version=bool(version.get("storage")),
         deprecated=_deprecation(spec, version, names["kind"]),
         generation=True,
-        scale=_scale(given.get("scale")),
+        scale=scale,
         columns=columns_of(version.get("additionalPrinterColumns") or ()),
         default=structural.default,
         prepare_create=_refuse if crd["metadata"].get("deletionTimestamp") else nothing,
         prepare_update=_nothing_more if has_status else _count_status,
         prepare_status_update=_keep_metadata,
         validate=_checked_elsewhere,
-        validate_create=_checking(structural),
-        validate_update=_ratcheting(structural),
-        validate_status_update=_ratcheting(structural),
+        validate_create=checking(structural, scale),
+        validate_update=ratcheting(structural, scale),
+        validate_status_update=ratcheting(structural, scale),
         fields=_fields(version.get("selectableFields") or ()),
         list_kind=names.get("listKind") or "",
         structural=structural,
@@ -106,7 +106,7 @@ def _asking(resource: Resource, stored: Resource, converter: Converter) -> Resou
 
     def to_storage(obj: Obj) -> None:
         structural.default(obj)
-        causes = structural.validate(obj) or structural.judge(obj)
+        causes = resource.validate_create(obj)
         if causes:
             raise field.invalid_error(resource.kind, resource.group, obj["metadata"].get("name", ""), causes)
         _become(obj, converter.convert(obj, stored.api_version))
@@ -176,20 +176,6 @@ def _keep_metadata(new: Obj, old: Obj) -> None:
 def _checked_elsewhere(obj: Obj) -> list[Cause]:
     """Find nothing: a new object is checked as such, a changed one together with what it was."""
     return []
-
-
-def _checking(structural: StructuralSchema) -> Callable[[Obj], list[Cause]]:
-    def validate(obj: Obj) -> list[Cause]:
-        return structural.validate(obj) or structural.judge(obj)
-
-    return validate
-
-
-def _ratcheting(structural: StructuralSchema) -> Callable[[Obj, Obj], list[Cause]]:
-    def validate(new: Obj, old: Obj) -> list[Cause]:
-        return still_wrong(structural.validate(new), new, old, structural.schema) or structural.judge(new, old)
-
-    return validate
 
 
 def _fields(declared: Sequence[Obj]) -> Callable[[Obj], Mapping[str, str]]:

@@ -18,6 +18,7 @@ from kubern.apiserver.options import write_options
 from kubern.apiserver.patching import APPLIES, parse_patch
 from kubern.apiserver.strategy import Strategy, main_strategy
 from kubern.apiserver.verb import Verb
+from kubern.apiserver.warned import warned
 from kubern.apiserver.writing import replace
 from kubern.base.errors import BadRequest
 from kubern.base.json import Obj
@@ -35,7 +36,8 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
     options = write_options(call.info, "PatchOptions", media in APPLIES)
     warnings: list[str] = []
     if media in APPLIES:
-        written = await apply(core, call, read_configuration(call, options), strategy, options, warnings)
+        with warned(warnings):
+            written = await apply(core, call, read_configuration(call, options), strategy, options, warnings)
         return await written.response(core, call, list(dict.fromkeys(warnings)))
     type = None if call.resource.structural else core.schemas[call.resource.schema].type
     patch = parse_patch(media, call.request.body, type)
@@ -59,7 +61,8 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
         check_path(new, call.resource, call.namespace, call.info.name)
         return new
 
-    written = await replace(core, call, transform, strategy, options, warnings)
+    with warned(warnings):
+        written = await replace(core, call, transform, strategy, options, warnings)
     return await written.response(core, call, list(dict.fromkeys(warnings)))
 
 

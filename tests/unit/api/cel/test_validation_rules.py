@@ -26,8 +26,8 @@ def said(schema: dict[str, Any], new: Any, old: Any = None) -> list[tuple[str, s
 def test_a_broken_rule_shows_its_message_or_itself() -> None:
     schema = spec_with({"rule": "self.a < self.b", "message": "a before b"}, {"rule": " self.a > 10 "}, a=INT, b=INT)
     assert said(schema, {"spec": {"a": 2, "b": 1}}) == [
-        ("spec", 'Invalid value: "object": a before b'),
-        ("spec", 'Invalid value: "object": failed rule: self.a > 10'),
+        ("spec", "Invalid value: a before b"),
+        ("spec", "Invalid value: failed rule: self.a > 10"),
     ]
     assert said(schema, {"spec": {"a": 11, "b": 12}}) == []
 
@@ -39,19 +39,19 @@ def test_a_message_may_be_an_expression_and_falls_back_when_it_fails() -> None:
         {"rule": "self.a < 1", "messageExpression": "'two\\nlines'"},
     )
     assert [message.partition(": ")[2] for _, message in said(spec_with(*rules, a=INT), {"spec": {"a": 5}})] == [
-        '"object": a is 5',
-        '"object": plain',
-        '"object": failed rule: self.a < 1',
+        "a is 5",
+        "plain",
+        "failed rule: self.a < 1",
     ]
 
 
 @pytest.mark.parametrize(
     ("reason", "message"),
     [
-        ("FieldValueInvalid", 'Invalid value: "object": no'),
+        ("FieldValueInvalid", "Invalid value: no"),
         ("FieldValueForbidden", "Forbidden: no"),
         ("FieldValueRequired", "Required value: no"),
-        ("FieldValueDuplicate", 'Duplicate value: "object"'),
+        ("FieldValueDuplicate", "Duplicate value"),
     ],
 )
 def test_reason_and_field_path(reason: str, message: str) -> None:
@@ -63,7 +63,7 @@ def test_reason_and_field_path(reason: str, message: str) -> None:
 def test_transition_rules_are_asked_of_updates_only() -> None:
     schema = spec_with({"rule": "self.a >= oldSelf.a", "message": "shrunk"}, a=INT)
     assert said(schema, {"spec": {"a": 1}}) == []
-    assert said(schema, {"spec": {"a": 1}}, {"spec": {"a": 2}}) == [("spec", 'Invalid value: "object": shrunk')]
+    assert said(schema, {"spec": {"a": 1}}, {"spec": {"a": 2}}) == [("spec", "Invalid value: shrunk")]
     assert said(schema, {"spec": {"a": 1}}, {}) == []
 
 
@@ -83,9 +83,7 @@ def test_an_unchanged_value_is_not_judged_anew() -> None:
     )
     old = {"spec": {"a": 1, "b": 5}}
     assert said(schema, old, old) == []
-    assert said(schema, {"spec": {"a": 2, "b": 5}}, old) == [
-        ("spec", 'Invalid value: "object": failed rule: self.a > 10')
-    ]
+    assert said(schema, {"spec": {"a": 2, "b": 5}}, old) == [("spec", "Invalid value: failed rule: self.a > 10")]
 
 
 def test_items_meet_their_old_selves_by_key_only() -> None:
@@ -96,16 +94,14 @@ def test_items_meet_their_old_selves_by_key_only() -> None:
     by_key = {"type": "array", "items": item, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"]}
     new = {"spec": {"l": [{"n": "b", "v": 9}, {"n": "a", "v": 1}]}}
     old = {"spec": {"l": [{"n": "a", "v": 2}]}}
-    assert said(spec_with(l=by_key), new, old) == [
-        ("spec.l[1].v", 'Invalid value: "integer": failed rule: self >= oldSelf')
-    ]
+    assert said(spec_with(l=by_key), new, old) == [("spec.l[1].v", "Invalid value: 1: failed rule: self >= oldSelf")]
     assert said(spec_with(l={"type": "array", "items": item}), new, old) == []
 
 
 def test_maps_and_their_paths() -> None:
     rule = {"type": "object", "additionalProperties": {**INT, "x-kubernetes-validations": [{"rule": "self < 5"}]}}
     assert said(spec_with(m=rule), {"spec": {"m": {"a.b": 7, "c": 1}}}) == [
-        ("spec.m[a.b]", 'Invalid value: "integer": failed rule: self < 5')
+        ("spec.m[a.b]", "Invalid value: 7: failed rule: self < 5")
     ]
 
 
