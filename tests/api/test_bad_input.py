@@ -61,13 +61,13 @@ BODIES = [
 QUERIES = [
     ("labelSelector=a%20in%20(", 400, "unable to parse requirement"),
     ("fieldSelector=foo%3Dbar", 400, '"foo" is not a known field selector: only "metadata.name", "metadata.namespace"'),
-    ("limit=x", 400, 'unable to decode query parameter "limit"'),
+    ("limit=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
     ("continue=zzz", 400, "continue key is not valid"),
-    ("resourceVersion=abc", 422, "resourceVersion: Invalid value"),
+    ("resourceVersion=abc", 400, "resourceVersion: Invalid value"),
     ("resourceVersion=99999999999999", 504, "Too large resource version: 99999999999999"),
     ("resourceVersionMatch=Exact", 422, "resourceVersionMatch is forbidden unless resourceVersion is provided"),
-    ("watch=1&resourceVersion=abc", 422, "resourceVersion: Invalid value"),
-    ("watch=1&timeoutSeconds=x", 400, 'unable to decode query parameter "timeoutSeconds"'),
+    ("watch=1&resourceVersion=abc", 400, "resourceVersion: Invalid value"),
+    ("watch=1&timeoutSeconds=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
 ]
 
 CHANGES = [
@@ -83,7 +83,7 @@ CHANGES = [
     ("PATCH", "kept", b'[{"op":"remove","path":"/none"}]', JSON_PATCH, 422, "the server rejected our request due to an error"),
     ("PATCH", "kept", b'{"$patch":"foo"}', STRATEGIC, 422, "the server rejected our request due to an error"),
     ("PATCH", "kept", b"{}", "text/plain", 415, "accepted media types include: application/json-patch+json"),
-    ("DELETE", "kept", b'{"preconditions":{"uid":"0"}}', JSON, 409, "Precondition failed: UID in precondition: 0"),
+    ("DELETE", "kept", b'{"preconditions":{"uid":"0"}}', JSON, 409, "the UID in the precondition (0) does not match the UID"),
     ("DELETE", "kept?propagationPolicy=Foo", b"", JSON, 422, 'propagationPolicy: Unsupported value: "Foo"'),
     ("POST", "kept", b"{}", JSON, 405, "the server does not allow this method on the requested resource"),
 ]  # fmt: skip

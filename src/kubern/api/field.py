@@ -115,7 +115,8 @@ def _shown(label: str, value: Any) -> str:
 
 def _json(value: Any) -> str:
     # Go's encoder writes these three as escapes, and map keys in order, but not a struct's
-    option = 0 if isinstance(value, Struct) else orjson.OPT_SORT_KEYS
+    first = value[0] if isinstance(value, list) and value else value
+    option = 0 if isinstance(first, Struct) else orjson.OPT_SORT_KEYS
     text = orjson.dumps(value, option=option, default=str).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

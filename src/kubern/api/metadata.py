@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubern.api import field, names
+from kubern.api.structs import Struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -78,6 +79,11 @@ def check_annotations(annotations: Obj | None, path: str) -> list[Cause]:
     return causes
 
 
+def _shown(owner: Obj) -> Struct:
+    names = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+    return Struct((name, owner[name]) for name in names if name in owner)
+
+
 def check_owners(owners: list[Obj] | None, path: str) -> list[Cause]:
     """Return what is wrong with ownerReferences: each complete, at most one of them the controller."""
     causes: list[Cause] = []
@@ -91,12 +97,18 @@ def check_owners(owners: list[Obj] | None, path: str) -> list[Cause]:
                 causes.append(field.invalid(f"{path}.{key}", owner.get(key) or "", "must not be empty"))
         if owner.get("kind") == "Event" and version in ("v1", "events.k8s.io/v1"):
             shown = f"{version if '/' in version else '/' + version}, Kind=Event"
-            causes.append(field.invalid(path, owner, f"{shown} is disallowed from being an owner"))
+            causes.append(field.invalid(path, _shown(owner), f"{shown} is disallowed from being an owner"))
         if owner.get("controller"):
             controllers.append(owner.get("name") or "")
     if len(controllers) > 1:
         found = f'Found "true" in references for {controllers[0]} and {controllers[1]}'
-        causes.append(field.invalid(path, owners, f"Only one reference can have Controller set to true. {found}"))
+        causes.append(
+            field.invalid(
+                path,
+                [_shown(owner) for owner in owners or ()],
+                f"Only one reference can have Controller set to true. {found}",
+            )
+        )
     return causes
 
 

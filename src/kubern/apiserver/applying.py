@@ -98,6 +98,9 @@ async def _create(core: Core, call: Call, applied: Applied, options: WriteOption
 
 def _check(config: Obj, call: Call) -> None:
     version = config.get("apiVersion") or call.resource.api_version
+    if call.resource.structural and (version, config.get("kind")) != (call.resource.api_version, call.resource.kind):
+        shown = version if "/" in version else f"/{version}"
+        raise BadRequest(f"invalid object type: {shown}, Kind={config.get('kind') or ''}")
     if version != call.resource.api_version:
         expected = call.resource.api_version
         raise BadRequest(
@@ -127,9 +130,9 @@ class Applied:
             self._owned = _owned(self._shape, self._path.part(config))
             self._emptied = emptied(self._shape, self._path.part(config))
         except (WrongType, Unfit) as error:
-            raise _unfit(call, str(error)) from error
+            raise _unfit(call, config, str(error)) from error
         if unknown:
-            raise _unfit(call, f".{unknown[0]}: field not declared in schema")
+            raise _unfit(call, config, f".{unknown[0]}: field not declared in schema")
 
     def new(self) -> Obj:
         """Return the object that is created, in the version of the request."""
@@ -267,10 +270,12 @@ def _without(shape: MapShape, obj: Obj, gone: Fields) -> Obj:
     return {} if left is MISSING else left
 
 
-def _unfit(call: Call, detail: str) -> BadRequest:
+def _unfit(call: Call, config: Obj, detail: str) -> BadRequest:
+    # upstream answers 500 without a reason; what a client asks wrongly is not the server's failure here
     resource: Resource = call.resource
     shown = f"{resource.group}/{resource.version}, Kind={resource.kind}"
-    name = f"{call.namespace}/{call.info.name}"
+    metadata = config["metadata"]
+    name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
     return BadRequest(f"failed to create typed patch object ({name}; {shown}): {detail}")
 
 

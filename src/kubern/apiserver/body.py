@@ -7,6 +7,7 @@ from typing import Any
 from kubern.api import codec
 from kubern.api.codec import Decoded
 from kubern.api.schema import Schemas, settle
+from kubern.apiserver.options import integer
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import BadRequest
 from kubern.base.json import Obj
@@ -23,6 +24,12 @@ def media_type(request: Request) -> str:
 def decode(request: Request, kind: str) -> Decoded:
     """Return the body as a dict, and the keys that stand in it twice. Raises `BadRequest`, `UnsupportedMediaType`."""
     return codec.decode(request.body, request.headers.get("content-type", ""), kind)
+
+
+def without_kind(request: Request, kind: str) -> BadRequest:
+    """Return the refusal of a body that does not say what it is."""
+    shown = request.body.decode(errors="replace")
+    return codec.unrecognized(kind, request.body, f"Object 'Kind' is missing in '{shown}'")
 
 
 def load_json(body: bytes) -> Any:
@@ -43,10 +50,7 @@ def delete_options(schemas: Schemas, request: Request, info: RequestInfo) -> Obj
         if key in info.query:
             options[key] = info.query[key] if key == "dryRun" else info.first(key)
     if "gracePeriodSeconds" in options:
-        try:
-            options["gracePeriodSeconds"] = int(options["gracePeriodSeconds"])
-        except ValueError as error:
-            raise BadRequest("gracePeriodSeconds must be an integer") from error
+        options["gracePeriodSeconds"] = integer(info, "gracePeriodSeconds")
     if "orphanDependents" in options:
         options["orphanDependents"] = info.flag("orphanDependents")
     return options

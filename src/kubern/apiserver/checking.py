@@ -20,7 +20,13 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> Invalid:
 
 
 def check_kind(obj: Obj, resource: Resource) -> None:
-    """Fill in or check apiVersion and kind. Raises `BadRequest`."""
+    """Fill in or check apiVersion and kind, which a custom object always has. Raises `BadRequest`, `Invalid`."""
+    custom = resource.structural is not None
+    if custom and obj.get("apiVersion") == resource.api_version and obj.get("kind") != resource.kind:
+        raise wrong_identity(obj, resource)
+    if custom and not obj.get("apiVersion"):
+        expected = f"does not match the expected API version ({resource.api_version})"
+        raise BadRequest(f"the API version in the data () {expected}")
     kind, version = obj.get("kind") or resource.kind, obj.get("apiVersion") or resource.api_version
     if version != resource.api_version:
         raise BadRequest(
@@ -29,6 +35,20 @@ def check_kind(obj: Obj, resource: Resource) -> None:
     if kind != resource.kind:
         raise BadRequest(f'{kind} in version "{version}" cannot be handled as a {resource.kind}')
     obj["kind"], obj["apiVersion"] = kind, version
+
+
+def wrong_identity(obj: Obj, resource: Resource) -> Invalid:
+    """Return the refusal of a custom object that says to be another kind's or version's, in whose name it is told."""
+    version, kind = str(obj.get("apiVersion") or ""), str(obj.get("kind") or "")
+    causes = []
+    if kind != resource.kind:
+        causes.append(field.invalid("kind", kind, f"must be {resource.kind}"))
+    if version != resource.api_version:
+        causes.append(field.invalid("apiVersion", version, f"must be {resource.api_version}"))
+    group = version.partition("/")[0] if "/" in version else ""
+    metadata = obj.get("metadata")
+    name = metadata.get("name") or "" if isinstance(metadata, dict) else ""
+    return field.invalid_error(kind, group, name, causes)
 
 
 def new_causes(obj: Obj, resource: Resource, schemas: Schemas) -> list[Cause]:

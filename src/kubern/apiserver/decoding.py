@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubern.api import schema
 from kubern.api.codec import ACCEPTED, PROTOBUF, protobuf, unsupported
-from kubern.apiserver.body import decode, media_type
+from kubern.apiserver.body import decode, media_type, without_kind
 from kubern.apiserver.call import Call
 from kubern.apiserver.checking import check_kind
 from kubern.apiserver.conversion import to_stored
@@ -20,6 +20,8 @@ def read_object(core: Core, call: Call, options: WriteOptions, warnings: list[st
     if media_type(call.request) == PROTOBUF and not protobuf().supports(call.resource.api_version, call.resource.kind):
         raise unsupported([media for media in ACCEPTED if media != PROTOBUF])
     obj, duplicates = decode(call.request, call.resource.kind)
+    if call.resource.structural and not obj.get("kind"):
+        raise without_kind(call.request, call.resource.kind)
     check_kind(obj, call.resource)
     settle(core, call, obj, options, warnings, duplicates)
     if call.info.verb == "update":
@@ -70,7 +72,7 @@ def _decode(
 ) -> None:
     resource = call.resource
     metadata = obj.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("managedFields") == []:
+    if not resource.structural and isinstance(metadata, dict) and metadata.get("managedFields") == []:
         metadata["managedFields"] = [{}]  # a reset, which the schema would drop with every other empty list
     found = schema.settle(
         resource.structural or core.schemas[resource.schema],

@@ -17,14 +17,14 @@ from kubern.apiserver.call import Call
 from kubern.apiserver.core import Core
 from kubern.apiserver.encoding import Entry
 from kubern.apiserver.options import INVALID, dry_run_of, invalid_options
-from kubern.apiserver.storage import Storage, conflict
+from kubern.apiserver.storage import Storage
 from kubern.apiserver.writing import finished
 from kubern.base.clock import rfc3339
-from kubern.base.errors import Cause
+from kubern.base.errors import Cause, Conflict
 from kubern.base.json import Obj
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
-POLICIES = ("Background", "Foreground", "Orphan")
+POLICIES = ("Foreground", "Background", "Orphan")
 
 
 class DeleteRequest(NamedTuple):
@@ -201,10 +201,13 @@ def check_preconditions(resource: Resource, obj: Obj, request: DeleteRequest) ->
     """Raise `Conflict` unless the object is the one that the request means."""
     metadata = obj["metadata"]
     asked = (
-        ("UID", request.uid, metadata["uid"]),
-        ("ResourceVersion", request.resource_version, metadata["resourceVersion"]),
+        ("UID", request.uid, metadata["uid"], "deleted and then recreated"),
+        ("ResourceVersion", request.resource_version, metadata["resourceVersion"], "modified"),
     )
-    for what, wanted, there in asked:
+    for what, wanted, there, happened in asked:
         if wanted and wanted != there:
-            why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {there}"
-            raise conflict(resource, metadata["name"], why)
+            record = f"does not match the {what} in record ({there}). The object might have been {happened}"
+            # told in the name of the kind, not of the resource as other conflicts are
+            kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+            message = f'Operation cannot be fulfilled on {kind} "{metadata["name"]}": the {what} in the precondition ({wanted}) {record}'
+            raise Conflict(message, kind=resource.kind, group=resource.group, name=metadata["name"])

@@ -62,8 +62,9 @@ class Form(Protocol):
 class FullForm:
     """The object as it is, in its storage version: the bytes of the cache."""
 
-    def __init__(self, kind: str, api_version: str, list_kind: str = "") -> None:
+    def __init__(self, kind: str, api_version: str, list_kind: str = "", *, custom: bool = False) -> None:
         self.key: Hashable = "full"
+        self._custom = custom
         self.kind, self.api_version = kind, api_version
         self._identity = {"kind": kind, "apiVersion": api_version}
         self._list_head = (
@@ -75,7 +76,10 @@ class FullForm:
         return entry.full
 
     def encode_list(self, entries: Sequence[Entry], meta: ListMeta) -> Body:
-        """Join the cached bytes of the items, which in a typed list carry neither kind nor apiVersion."""
+        """Join the cached bytes of the items, without kind and apiVersion in a typed list, with both in one of custom objects."""
+        if self._custom:
+            head = b'%b%b,"items":[' % (self._list_head, orjson.dumps({"continue": "", **meta.obj()}))
+            return Joined(head, [entry.full for entry in entries], b"]}")
         head = b'%b%b,"items":[' % (self._list_head, orjson.dumps(meta.obj()))
         if isinstance(entries, Ordered) and len(entries) >= _MANY:
             return entries.joined(head, b"]}")
@@ -92,8 +96,11 @@ class FullForm:
 class ConvertedForm:
     """The object in a served version that is not the stored one."""
 
-    def __init__(self, kind: str, api_version: str, convert: Callable[[Obj], Obj], list_kind: str = "") -> None:
+    def __init__(
+        self, kind: str, api_version: str, convert: Callable[[Obj], Obj], list_kind: str = "", *, custom: bool = False
+    ) -> None:
         self.key: Hashable = ("version", api_version)
+        self._custom = custom
         self._identity = {"kind": kind, "apiVersion": api_version}
         self._convert = convert
         self._list_kind = list_kind or f"{kind}List"
@@ -110,6 +117,9 @@ class ConvertedForm:
         prepare_all(self._convert, objects)
         items = [{k: v for k, v in self._convert(obj).items() if k not in self._identity} for obj in objects]
         head = {"kind": self._list_kind, "apiVersion": self._identity["apiVersion"]}
+        if self._custom:
+            whole = [self._identity | item for item in items]
+            return orjson.dumps(head | {"metadata": {"continue": "", **meta.obj()}, "items": whole})
         return orjson.dumps(head | {"metadata": meta.obj(), "items": items})
 
     def bookmark(self, revision: int, initial_end: bool) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import posixpath
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,6 +51,9 @@ class ContinueExpired(Expired):
         return super().status() | {"metadata": {"continue": self._token}}
 
 
+_BASE64 = re.compile("[A-Za-z0-9_-]*")
+
+
 class Page(NamedTuple):
     """The entries of one answer and its metadata."""
 
@@ -65,24 +70,36 @@ def encode_token(revision: int, start: str) -> str:
 def decode_token(token: str) -> tuple[int, str]:
     """Return revision and start key of a continue token. Raises `BadRequest`."""
     try:
+        wrong = _BASE64.match(token)
+        at = wrong.end() if wrong else 0
+        if at < len(token) or at % 4 == 1:
+            raise _bad_token(f": illegal base64 data at input byte {at // 4 * 4 if at == len(token) else at}")
         raw = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        revision, start = raw["rv"], raw["start"]
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise BadRequest("continue key is not valid: illegal base64 data or encoding") from error
-    if raw.get("v") != _TOKEN_VERSION or not isinstance(revision, int) or not isinstance(start, str) or not start:
-        raise BadRequest(
-            "continue key is not valid: incorrect encoded start resourceVersion or key (version meta.k8s.io/v1)"
-        )
+        version, revision, start = raw.get("v", ""), raw.get("rv", 0), raw.get("start", "")
+    except (binascii.Error, ValueError, AttributeError) as error:
+        raise _bad_token(f": {error}") from error
+    if version != _TOKEN_VERSION:
+        raise _bad_token(f": server does not recognize this encoded version {version}")
+    if not isinstance(revision, int) or not revision:
+        raise _bad_token(f": incorrect encoded start resourceVersion (version {_TOKEN_VERSION})")
+    if not isinstance(start, str) or not start:
+        raise _bad_token(f": encoded start key empty (version {_TOKEN_VERSION})")
+    if posixpath.normpath("/" + start) != "/" + start:
+        raise _bad_token(f": {start}")
     return revision, start
+
+
+def _bad_token(problem: str) -> BadRequest:
+    return BadRequest(f"invalid continue token: continue key is not valid{problem}")
 
 
 def list_now(storage: Storage, revision: int, namespace: str, selected: Selection, options: ListOptions) -> Page | None:
     """Return the page out of the watch cache; None when only the store can answer: an older revision than the newest change."""
     start, at = "", revision
     if options.continue_token:
+        at, start = decode_token(options.continue_token)
         if options.resource_version not in (None, 0):
             raise BadRequest("specifying resource version is not allowed when using continue")
-        at, start = decode_token(options.continue_token)
         if at == INCONSISTENT:
             at = revision
     elif options.match == "Exact" and options.resource_version is not None:
@@ -171,4 +188,6 @@ async def wait_for(core: Core, revision: int) -> None:
 def too_large(revision: int, current: int) -> Timeout:
     """Return upstream's error for a resourceVersion from the future."""
     cause = Cause("ResourceVersionTooLarge", "Too large resource version")
-    return Timeout(f"Too large resource version: {revision}, current: {current}", causes=[cause], retry_after=1)
+    return Timeout(
+        f"Timeout: Too large resource version: {revision}, current: {current}", causes=[cause], retry_after=1
+    )

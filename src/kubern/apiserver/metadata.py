@@ -104,12 +104,18 @@ def fill_new(obj: Obj, resource: Resource, now: datetime, rng: random.Random) ->
         metadata["generation"] = 1
 
 
-def carry_over(new: Obj, old: Obj, resource: Resource) -> None:
-    """Keep in an update what only the server sets. Raises `Conflict` for another object's uid or an old resourceVersion."""
+def carry_over(new: Obj, old: Obj, resource: Resource, patched: bool = False) -> None:
+    """Keep in an update what only the server sets.
+
+    Raises `Conflict` for another object's uid or an old resourceVersion, `Invalid` for a patch that changes the uid.
+    """
     fresh, stored = new["metadata"], old["metadata"]
     name = stored["name"]
     if fresh.get("uid") and fresh["uid"] != stored["uid"]:
         given = fresh["uid"]
+        if patched:
+            causes = field.immutable("metadata.uid", given, stored["uid"])
+            raise field.invalid_error(resource.kind, resource.group, name, causes)
         raise conflict(
             resource, name, f"Precondition failed: UID in precondition: {given}, UID in object meta: {stored['uid']}"
         )

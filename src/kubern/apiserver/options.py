@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from kubern.api.field import quote
 from kubern.apiserver.request_info import RequestInfo
 from kubern.base.errors import BadRequest, Cause, Invalid
 from kubern.base.json import Obj
@@ -59,17 +60,14 @@ def invalid_options(kind: str, causes: list[Cause]) -> Invalid:
 
 
 def revision_of(text: str) -> int | None:
-    """Return a resourceVersion parameter as a number; None for none. Raises `Invalid`."""
+    """Return a resourceVersion parameter as a number; None for none. Raises `BadRequest`."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()):
-        cause = Cause(
-            INVALID, f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax', "resourceVersion"
-        )
-        raise invalid_options("ListOptions", [cause])
-    if len(text) > 20 or int(text) >= 1 << 64:
-        why = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": value out of range'
-        raise invalid_options("ListOptions", [Cause(INVALID, why, "resourceVersion")])
+    digits = text.isascii() and text.isdigit()
+    if not digits or len(text) > 20 or int(text) >= 1 << 64:
+        problem = "value out of range" if digits else "invalid syntax"
+        told = f"resourceVersion: Invalid value: {quote(text)}: strconv.ParseUint: parsing {quote(text)}: {problem}"
+        raise BadRequest(f"invalid resource version: {told}")
     return int(text)
 
 
@@ -83,11 +81,11 @@ def list_options(info: RequestInfo, watch: bool) -> ListOptions:
         field_selector=info.first("fieldSelector"),
         resource_version=revision_of(info.first("resourceVersion")),
         match=info.first("resourceVersionMatch"),
-        limit=max(_integer(info, "limit"), 0),  # a negative one is none
+        limit=max(integer(info, "limit"), 0),  # a negative one is none
         continue_token=info.first("continue"),
         bookmarks=info.flag("allowWatchBookmarks"),
         send_initial=send,
-        timeout=_integer(info, "timeoutSeconds"),
+        timeout=integer(info, "timeoutSeconds"),
     )
     causes = _match_causes(options, watch)
     if causes:
@@ -107,9 +105,6 @@ def _match_causes(options: ListOptions, watch: bool) -> list[Cause]:
         if options.send_initial is not None and match != "NotOlderThan":
             text = f"sendInitialEvents requires setting {field} to NotOlderThan"
             causes.append(_forbidden(field, text))
-        if options.send_initial and not options.bookmarks:
-            text = "sendInitialEvents requires setting allowWatchBookmarks to true"
-            causes.append(_forbidden("allowWatchBookmarks", text))
         return causes
     if options.send_initial is not None:
         causes.append(_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
@@ -120,7 +115,7 @@ def _match_causes(options: ListOptions, watch: bool) -> list[Cause]:
     if options.continue_token:
         causes.append(_forbidden(field, "resourceVersionMatch is forbidden when continue is provided"))
     if match not in ("Exact", "NotOlderThan"):
-        text = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
+        text = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
         causes.append(Cause(UNSUPPORTED, text, field))
     if match == "Exact" and options.resource_version == 0:
         causes.append(_forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
@@ -175,14 +170,22 @@ def _forbidden(field: str, message: str) -> Cause:
     return Cause(FORBIDDEN, f"Forbidden: {message}", field)
 
 
-def _integer(info: RequestInfo, key: str) -> int:
+_NUMBER = re.compile(r"[+-]?\d+", re.ASCII)
+
+
+def integer(info: RequestInfo, key: str) -> int:
+    """Return a parameter as a whole number, 0 where there is none. Raises `BadRequest`."""
     text = info.first(key)
     if not text:
         return 0
     try:
-        return int(text)
-    except ValueError as error:
-        raise BadRequest(f'unable to decode query parameter "{key}": "{text}" is not an integer') from error
+        number = int(text) if _NUMBER.fullmatch(text) else None
+    except ValueError:  # more digits than Python reads
+        number = 1 << 64
+    if number is None or not -(1 << 63) <= number < 1 << 63:
+        problem = "invalid syntax" if number is None else "value out of range"
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: {problem}")
+    return number
 
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}

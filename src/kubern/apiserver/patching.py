@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubern.api.codec.cbor import APPLY_CBOR
+from kubern.api.codec.json_body import BodyError, parse_json
 from kubern.api.schema import Type
 from kubern.api.schema.patch import apply_json_patch, apply_merge_patch, apply_strategic
-from kubern.apiserver.body import load_json
+from kubern.api.schema.slow import json_kind
 from kubern.base.errors import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from kubern.base.json import Obj
 
@@ -35,14 +36,18 @@ def parse_patch(kind: str, body: bytes, type: Type | None) -> Patch:
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format - accepted media types include: {', '.join((*accepted, APPLY_PATCH))}"
         )
-    parsed = load_json(body)
+    try:
+        parsed = parse_json(body)
+    except BodyError as error:
+        raise BadRequest(f"error decoding patch: {str(error).rpartition('json parse error: ')[2]}") from error
     if kind == JSON_PATCH:
         if isinstance(parsed, list) and len(parsed) > MOST_OPERATIONS:
             text = f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(parsed)}"
             raise RequestEntityTooLarge(text)
         return lambda obj: _object(apply_json_patch(obj, parsed))
     if not isinstance(parsed, dict):
-        raise BadRequest("error decoding patch: json: cannot unmarshal into an object")
+        into = f"cannot unmarshal {json_kind(parsed)} into Go value of type map[string]interface {{}}"
+        raise BadRequest(f"error decoding patch: json: {into}")
     if kind == MERGE_PATCH:
         return lambda obj: _object(apply_merge_patch(obj, parsed))
     known = type

@@ -72,11 +72,11 @@ def _json_form(core: Core, call: Call, media: Media) -> Form:
     form = core.forms.get(key)
     if form is None:
         stored = core.storage(resource).resource
-        convert = to_served(stored, resource)
+        convert, custom = to_served(stored, resource), resource.structural is not None
         if convert is same:
-            form = FullForm(resource.kind, resource.api_version, resource.list_kind)
+            form = FullForm(resource.kind, resource.api_version, resource.list_kind, custom=custom)
         else:
-            form = ConvertedForm(resource.kind, resource.api_version, convert, resource.list_kind)
+            form = ConvertedForm(resource.kind, resource.api_version, convert, resource.list_kind, custom=custom)
         core.forms[key] = form
     return form
 

@@ -13,7 +13,11 @@ Query = dict[str, list[str]]
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
-_TRUE = frozenset(("", "true", "1", "t", "T", "TRUE", "True"))
+
+
+def is_true(text: str) -> bool:
+    """Return what a boolean query parameter means: everything but `0` and `false` is true."""
+    return text != "0" and text.lower() != "false"
 
 
 class RequestInfo(NamedTuple):
@@ -40,7 +44,7 @@ class RequestInfo(NamedTuple):
     def flag(self, key: str) -> bool:
         """Return whether a boolean query parameter is given and true."""
         values = self.query.get(key)
-        return bool(values) and values[0] in _TRUE if values else False
+        return bool(values) and is_true(values[0]) if values else False
 
 
 def parse_request(method: str, path: str, raw_query: str) -> RequestInfo:
@@ -89,7 +93,7 @@ def _refine(verb: str, name: str, query: Query) -> str:
         return verb
     if verb == "get":
         watch = query.get("watch")
-        return "watch" if watch and watch[0] in _TRUE else "list"
+        return "watch" if watch and is_true(watch[0]) else "list"
     return "deletecollection" if verb == "delete" else verb
 
 

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from kubern.api.resource import Resource
 from kubern.apiserver.cache import Match
 from kubern.apiserver.encoding import Entry
+from kubern.apiserver.label_selector import Test
 from kubern.apiserver.options import ListOptions
 from kubern.apiserver.ordered import Index, Wanted
-from kubern.apiserver.selector_text import Equals, Test, field_tests, label_tests
+from kubern.apiserver.selector_text import Equals, field_tests, label_tests
 from kubern.base.errors import BadRequest
 
 

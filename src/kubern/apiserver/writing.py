@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from kubern.api import field
 from kubern.api.resource import Resource
 from kubern.apiserver.admission_chain import Attributes
 from kubern.apiserver.allocation.reservations import Undo
@@ -133,7 +134,7 @@ async def replace(
         new = await transform(old)
         _check_unconditional(new, old, resource)
         given = new["metadata"].get("managedFields")
-        carry_over(new, old, resource)
+        carry_over(new, old, resource, call.request.method == "PATCH")
         if not applied:
             if strategy.subresource not in WHOLE:
                 strategy.prepare(new, old)  # what this path does not own is not claimed through it either
@@ -204,6 +205,9 @@ def finished(obj: Obj) -> bool:
 
 
 def _check_unconditional(new: Obj, old: Obj, resource: Resource) -> None:
-    if not new["metadata"].get("resourceVersion") and resource.group_resource in CONDITIONAL:
+    conditional = resource.structural is not None or resource.group_resource in CONDITIONAL
+    if conditional and not new["metadata"].get("resourceVersion"):
         text = "Invalid value: 0: must be specified for an update"
-        raise invalid(resource, old["metadata"]["name"], [Cause("FieldValueInvalid", text, "metadata.resourceVersion")])
+        cause = Cause("FieldValueInvalid", text, "metadata.resourceVersion")
+        # told in the name of the resource, not of the kind as other faults are
+        raise field.invalid_error(resource.plural, resource.group, old["metadata"]["name"], [cause])

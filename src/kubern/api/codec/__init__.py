@@ -1,6 +1,15 @@
 """Encodings: request bodies in JSON, YAML and protobuf to objects, with bounds and upstream's refusals; objects to YAML and protobuf."""
 
-from kubern.api.codec.body import ACCEPTED, Decoded, decode, decode_any, encode_yaml, media_type, unsupported
+from kubern.api.codec.body import (
+    ACCEPTED,
+    Decoded,
+    decode,
+    decode_any,
+    encode_yaml,
+    media_type,
+    unrecognized,
+    unsupported,
+)
 from kubern.api.codec.protobuf import PROTOBUF, Protobuf, encode_watch_event, protobuf
 from kubern.api.codec.protobuf_wire import ProtobufError
 
@@ -16,5 +25,6 @@ __all__ = [
     "encode_yaml",
     "media_type",
     "protobuf",
+    "unrecognized",
     "unsupported",
 ]

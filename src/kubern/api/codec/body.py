@@ -51,7 +51,7 @@ def decode(body: bytes, content_type: str, kind: str) -> Decoded:
     value, duplicates = decode_any(body, content_type, kind)
     if not isinstance(value, dict):
         shown = f"json: cannot unmarshal {json_kind(value)} into Go value of type {_HEADER}"
-        raise _unrecognized(kind, body, f"couldn't get version/kind; json parse error: {shown}")
+        raise unrecognized(kind, body, f"couldn't get version/kind; json parse error: {shown}")
     return Decoded(value, duplicates)
 
 
@@ -73,7 +73,7 @@ def decode_any(body: bytes, content_type: str, kind: str) -> tuple[Any, list[str
         said = f'{error.kind} in version "{error.version}" cannot be handled as a {kind}: {error}'
         raise BadRequest(said) from error
     except (BodyError, ProtobufError, CborError) as error:
-        raise _unrecognized(kind, body, str(error)) from error
+        raise unrecognized(kind, body, str(error)) from error
     raise unsupported(ACCEPTED)
 
 
@@ -84,7 +84,8 @@ def unsupported(accepted: Sequence[str]) -> UnsupportedMediaType:
     )
 
 
-def _unrecognized(kind: str, body: bytes, reason: str) -> BadRequest:
+def unrecognized(kind: str, body: bytes, reason: str) -> BadRequest:
+    """Return the refusal of a body that is no object of this kind."""
     return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {reason} ({_summary(body)})")
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from kubern.api.schema.patch_errors import MalformedPatch, PatchFailed, ValueNotFound
+from kubern.api.schema.json_patch_checks import check_operations
+from kubern.api.schema.patch_errors import PatchFailed, ValueNotFound
 
 Operation = dict[str, Any]
 
@@ -24,12 +25,9 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
 
     Raises `MalformedPatch` for what is no JSON Patch, `PatchFailed` for an operation that cannot be applied.
     """
-    if not isinstance(operations, list):
-        raise MalformedPatch("json: cannot unmarshal into Go value of type jsonpatch.Patch")
+    check_operations(operations)
     copied = 0
     for operation in operations:
-        if not isinstance(operation, dict):
-            raise MalformedPatch("json: cannot unmarshal into Go value of type jsonpatch.Operation")
         if operation.get("op") == "copy":  # copies of copies double in size each time
             copied += _size(_get(document, _pointer(operation, "from"), "copy"))
             if copied > MOST_COPIED:
@@ -47,11 +45,7 @@ def _size(value: Any) -> int:
 
 
 def _apply(document: Any, operation: Operation) -> Any:
-    kind = operation.get("op")
-    handler = _KINDS.get(kind) if isinstance(kind, str) else None
-    if handler is None:
-        raise PatchFailed(f"Unexpected kind: {kind}")
-    return handler(document, operation)
+    return _KINDS[operation["op"]](document, operation)
 
 
 def _add(document: Any, operation: Operation) -> Any:

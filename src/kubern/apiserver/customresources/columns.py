@@ -28,6 +28,9 @@ def columns_of(declared: Sequence[Obj]) -> tuple[Column, ...]:
     return (NAME, *map(_column, declared))
 
 
+_DESCRIPTION = "Custom resource definition column (in JSONPath format): "
+
+
 def _column(declared: Obj) -> Column:
     kind = declared.get("type") or "string"
     return Column(
@@ -35,7 +38,7 @@ def _column(declared: Obj) -> Column:
         _cell(compile_path(declared.get("jsonPath") or "."), kind),
         kind,
         declared.get("format") or "",
-        declared.get("description") or "",
+        declared.get("description") or _DESCRIPTION + (declared.get("jsonPath") or ""),
         declared.get("priority") or 0,
     )
 

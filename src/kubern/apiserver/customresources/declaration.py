@@ -16,7 +16,7 @@ from kubern.api.resource import SCALE, STATUS, Conversion, Resource, ScalePaths,
 from kubern.api.rules.values import at, items, part
 from kubern.api.schema import Schema, StructuralSchema
 from kubern.apiserver.customresources.columns import columns_of
-from kubern.apiserver.customresources.validation import checking, ratcheting
+from kubern.apiserver.customresources.validation import checking, ratcheting, ratcheting_status
 from kubern.base.errors import Cause, MethodNotAllowed
 from kubern.base.json import Obj
 
@@ -85,7 +85,7 @@ def _resource(crd: Obj, version: Obj, meta: Schema) -> Resource:
         validate=_checked_elsewhere,
         validate_create=checking(structural, scale),
         validate_update=ratcheting(structural, scale),
-        validate_status_update=ratcheting(structural, scale),
+        validate_status_update=ratcheting_status(structural, scale),
         fields=_fields(version.get("selectableFields") or ()),
         list_kind=names.get("listKind") or "",
         structural=structural,

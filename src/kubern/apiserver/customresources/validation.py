@@ -11,6 +11,7 @@ from typing import Any
 from kubern.api import field
 from kubern.api.resource import ScalePaths
 from kubern.api.schema.structural import StructuralSchema
+from kubern.api.schema.structural_checks import compile_check
 from kubern.api.schema.structural_values import Composite
 from kubern.apiserver.customresources.ratcheting import still_wrong
 from kubern.base.errors import Cause
@@ -54,6 +55,30 @@ def ratcheting(structural: StructuralSchema, scale: ScalePaths | None) -> Callab
     return validate
 
 
+def ratcheting_status(structural: StructuralSchema, scale: ScalePaths | None) -> Callable[[Obj, Obj], list[Cause]]:
+    """Return what finds the faults of an object whose status alone was changed: the rest is not held to its bounds again."""
+    schema: Obj = (structural.schema.get("properties") or {}).get("status") or {}
+    check = compile_check(schema)
+
+    def validate(new: Obj, old: Obj) -> list[Cause]:
+        causes: list[Cause] = []
+        if "status" in new:
+            found: list[Cause] = []
+            check(new["status"], "", found)
+            kept = still_wrong(found, new["status"], old.get("status") or {}, schema)
+            causes += [cause._replace(field=_of_status(cause)) for cause in kept]
+        causes += _status_scale(new, scale)
+        if not structural.repeated(old):
+            causes += structural.repeated(new)
+        return _judged(structural, causes, new, old)
+
+    return validate
+
+
+def _of_status(cause: Cause) -> str:
+    return f"status.{cause.field}" if cause.field and not isinstance(cause, Composite) else "status"
+
+
 def _judged(structural: StructuralSchema, causes: list[Cause], new: Obj, old: Obj | None) -> list[Cause]:
     if not structural.has_rules:
         return causes
@@ -71,8 +96,13 @@ def scale_causes(obj: Obj, scale: ScalePaths | None) -> list[Cause]:
     """Return what is wrong with the values that an object's scale shows."""
     if scale is None:
         return []
-    causes = [*_count(obj, scale.replicas), *_count(obj, scale.status_replicas)]
-    return causes + _text(obj, scale.selector) if scale.selector else causes
+    return [*_count(obj, scale.replicas), *_status_scale(obj, scale)]
+
+
+def _status_scale(obj: Obj, scale: ScalePaths | None) -> list[Cause]:
+    if scale is None:
+        return []
+    return [*_count(obj, scale.status_replicas), *(_text(obj, scale.selector) if scale.selector else ())]
 
 
 def _count(obj: Obj, path: str) -> list[Cause]:

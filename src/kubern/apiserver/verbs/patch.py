@@ -9,11 +9,11 @@ from kubern.api.schema import NotDecodable
 from kubern.apiserver.applying import apply, read_configuration
 from kubern.apiserver.body import media_type
 from kubern.apiserver.call import Call
-from kubern.apiserver.checking import check_kind
+from kubern.apiserver.checking import check_kind, wrong_identity
 from kubern.apiserver.conversion import same, to_served
 from kubern.apiserver.core import Core
 from kubern.apiserver.decoding import settle_patched
-from kubern.apiserver.metadata import check_path
+from kubern.apiserver.metadata import check_named, check_path
 from kubern.apiserver.options import write_options
 from kubern.apiserver.patching import APPLIES, parse_patch
 from kubern.apiserver.strategy import Strategy, main_strategy
@@ -52,12 +52,16 @@ async def serve_with(core: Core, call: Call, strategy: Strategy) -> Answer:
         new: Obj = orjson.loads(orjson.dumps(patched))
         if not isinstance(new.get("metadata"), dict):
             raise BadRequest("metadata: must be an object")
-        check_kind(new, call.resource)
+        resource = call.resource
+        if resource.structural and (new.get("kind"), new.get("apiVersion")) != (resource.kind, resource.api_version):
+            raise wrong_identity(new, resource)
+        check_kind(new, resource)
         try:
             settle_patched(core, call, new, options, warnings, spec_is_stored)
         except NotDecodable as error:
             shown = orjson.dumps(new).decode()
             raise field.invalid_error("", "", "", [field.invalid("patch", shown, error.detail)]) from error
+        check_named(new, call.info.name)
         check_path(new, call.resource, call.namespace, call.info.name)
         return new
 

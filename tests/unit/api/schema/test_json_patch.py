@@ -41,9 +41,9 @@ def test_an_operation_changes_a_copy(operation: dict[str, Any], path: list[str],
     [
         {"op": "remove", "path": "/none"}, {"op": "replace", "path": "/a/none", "value": 1}, {"op": "add", "path": "/x/y", "value": 1},
         {"op": "add", "path": "/a/b/9", "value": 1}, {"op": "add", "path": "/a/b/x", "value": 1}, {"op": "test", "path": "/t", "value": 1},
-        {"op": "test", "path": "/c~1d", "value": True}, {"op": "spin", "path": "/a"}, {"op": "add", "path": "/a"}, {"op": "add"},
+        {"op": "test", "path": "/c~1d", "value": True},
         {"op": "add", "path": "a", "value": 1}, {"op": "move", "from": "/a", "path": "/a/b/0"}, {"op": "remove", "path": ""},
-        {"op": "add", "path": "/t/x", "value": 1}, {"path": "/a"}, {"op": ["add"], "path": "/a"}, {"op": "copy", "path": "/z"},
+        {"op": "add", "path": "/t/x", "value": 1},
     ],
     ids=str,
 )  # fmt: skip
@@ -58,6 +58,24 @@ def test_what_cannot_be_applied_is_refused_as_unprocessable(operation: dict[str,
 def test_what_is_no_patch_is_a_bad_request(patch: Any) -> None:
     with pytest.raises(MalformedPatch):
         apply_json_patch(DOC, patch)
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ({"op": "spin", "path": "/a"}, 'invalid operation {"op":"spin","path":"/a"}: unsupported operation'),
+        ({"path": "/a"}, 'invalid operation {"path":"/a"}: unsupported operation'),
+        ({"op": "add"}, "failed to decode 'value': operation, missing value field: missing value"),
+        ({"op": "add", "path": "/a"}, "failed to decode 'value': operation, missing value field: missing value"),
+        ({"op": "remove"}, "failed to decode 'path': operation missing path field: missing value"),
+        ({"op": "copy", "path": "/z"}, "failed to decode 'from': operation, missing from field: missing value"),
+        ({"op": ["add"], "path": "/a"}, "cannot unmarshal array into Go struct field jsonPatchOp.op of type string"),
+    ],
+)
+def test_an_operation_that_lacks_something_is_refused_before_any_is_applied(operation: Any, said: str) -> None:
+    with pytest.raises(MalformedPatch) as refused:
+        apply_json_patch({}, [{"op": "remove", "path": "/none"}, operation])
+    assert said in refused.value.message
 
 
 def test_operations_build_on_each_other() -> None:
