@@ -73,6 +73,7 @@ class Update(NamedTuple):
     gvr: GVR
     obj: Obj
     subresource: str = ""
+    told: Told | None = None
 
 
 class Event(NamedTuple):

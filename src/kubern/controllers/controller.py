@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -84,6 +84,9 @@ class Controller:
 
     name: str
     reconciler: Reconciler | None = None
+    _: KW_ONLY
+    account: str
+    """The account in kube-system that it acts as where each has its own, by the name that upstream's has; "" acts as the program."""
     run: Callable[[Context], Awaitable[None]] | None = None
     by_default: bool = True
     """Whether `*` means this one too; as upstream, some run only when they are named."""

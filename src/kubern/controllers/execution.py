@@ -45,7 +45,7 @@ class Executor:
         if isinstance(action, Event):
             self._recorder.event(action.regarding, action.type, action.reason, action.message)
             return
-        told = action.told if isinstance(action, Create | Delete | Patch) else None
+        told = None if isinstance(action, DeleteAll) else action.told
         try:
             name = await self._write(key, action, base)
         except StatusError as error:
@@ -80,8 +80,9 @@ class Executor:
                 answer = await self._client.update(
                     action.gvr, base.newest(action.gvr, action.obj), subresource=action.subresource
                 )
-                base.written(action.gvr, answer)
-                self._expectations.wrote(key, action.gvr, answer, now)
+                if action.subresource != "scale":  # the answer is not the object that informers will hold
+                    base.written(action.gvr, answer)
+                    self._expectations.wrote(key, action.gvr, answer, now)
                 return str(answer["metadata"]["name"])
         assert_never(action)
 

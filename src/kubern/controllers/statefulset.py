@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kubern.base.json import Obj
-from kubern.controllers.actions import Patch
+from kubern.controllers.actions import Update
 from kubern.controllers.owners import controller_of, reference_to
 from kubern.controllers.pods import from_template
 from kubern.controllers.resources import CLAIMS
@@ -74,7 +74,7 @@ def make_claims(stateful_set: Obj, ordinal: int) -> Sequence[Obj]:
     ]
 
 
-def claim_owners(stateful_set: Obj, pod: Obj, claims: Mapping[str, Obj]) -> list[Patch]:
+def claim_owners(stateful_set: Obj, pod: Obj, claims: Mapping[str, Obj]) -> list[Update]:
     """Return what gives a pod's claims the owners that persistentVolumeClaimRetentionPolicy wants, so that garbage collection
     deletes them: the set (whenDeleted), or the pod, for one that is scaled away (whenScaled). Source: KEP-1847.
 
@@ -88,7 +88,7 @@ def claim_owners(stateful_set: Obj, pod: Obj, claims: Mapping[str, Obj]) -> list
     wanted = [reference_to(stateful_set, "apps/v1", "StatefulSet")] if by_set else []
     wanted += [reference_to(pod, "v1", "Pod")] if by_pod else []
     ours = {stateful_set["metadata"]["uid"], pod["metadata"]["uid"]}
-    patches = []
+    updates = []
     for made in make_claims(stateful_set, ordinal):
         claim = claims.get(made["metadata"]["name"])
         if claim is None:
@@ -103,14 +103,9 @@ def claim_owners(stateful_set: Obj, pod: Obj, claims: Mapping[str, Obj]) -> list
         ]
         foreign = controller is not None and any(o["uid"] == controller["uid"] for o in others)
         if not foreign and {o["uid"] for o in owners} != {o["uid"] for o in (*others, *wanted)}:
-            meta = claim["metadata"]
-            changes = {
-                "uid": meta["uid"],
-                "resourceVersion": meta["resourceVersion"],
-                "ownerReferences": [*others, *wanted],
-            }
-            patches.append(Patch(CLAIMS, meta["namespace"], meta["name"], {"metadata": changes}))
-    return patches
+            meta = {**claim["metadata"], "ownerReferences": [*others, *wanted]}
+            updates.append(Update(CLAIMS, {**claim, "metadata": meta}))
+    return updates
 
 
 def _volume(claim: Obj, pod: str) -> Obj:

@@ -18,7 +18,7 @@ from kubern.controllers.cache import DEFAULTS, Options
 from kubern.controllers.controller import Controller
 from kubern.controllers.pods import is_active, is_ready
 from kubern.controllers.resources import PODS
-from tests.unit.controllers.late import Killed, Process, Server, conditions
+from tests.unit.controllers.late import Asked, Killed, Process, Server, conditions
 
 Act = Callable[[Server], None]
 ROUNDS = 300
@@ -36,10 +36,11 @@ class Story(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """What a story came to: what is on the server, and how many writes it took."""
+    """What a story came to: what is on the server, how many writes it took, and what each reconciler asked the last process for."""
 
     objects: Sequence[str]
     writes: int
+    asked: frozenset[Asked]
 
 
 def told(story: Story, kill: int | None = None) -> Ending:
@@ -59,7 +60,7 @@ def told(story: Story, kill: int | None = None) -> Ending:
                     process = Process(server, found, story.options)
             else:
                 raise AssertionError("it never comes to rest")
-    return Ending(plain(server), process.writer.written)
+    return Ending(plain(server), process.writer.written, frozenset(process.writer.asked))
 
 
 def _round(process: Process, runner: asyncio.Runner) -> bool:

@@ -141,15 +141,32 @@ class Server:
         return obj
 
 
+class Asked(NamedTuple):
+    """A request: which of the process' reconcilers asks, and for what."""
+
+    reconciler: int
+    verb: str
+    gvr: GVR
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
 class Writer(ApiClient):
     """One process' way to the server, which may be cut off after some more writes."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(Scripted())
         self._server = server
+        self.reconciler = -1
+        """The one that is at work."""
+        self.asked: set[Asked] = set()
         self.left: int | None = None
         """Writes until the process is killed, None for never."""
         self.written = 0
+
+    def _ask(self, verb: str, gvr: GVR, namespace: str = "", name: str = "", subresource: str = "") -> None:
+        self.asked.add(Asked(self.reconciler, verb, gvr, namespace, name, subresource))
 
     def _count(self) -> None:
         if self.left is not None:
@@ -159,13 +176,16 @@ class Writer(ApiClient):
         self.written += 1
 
     async def get(self, gvr: GVR, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
+        self._ask("get", gvr, namespace, name, subresource)
         return self._server.get(gvr, name, namespace)
 
     async def list(self, gvr: GVR, namespace: str = "", **how: Any) -> ListResult:
+        self._ask("list", gvr, namespace)
         items = [each for each in self._server.list(gvr) if each["metadata"].get("namespace", "") == namespace]
         return ListResult(items, "")
 
     async def create(self, gvr: GVR, obj: Obj, namespace: str = "", *, name: str = "", subresource: str = "") -> Obj:
+        self._ask("create", gvr, namespace or obj["metadata"].get("namespace", ""), name, subresource)
         if gvr == ACCESS_REVIEWS:  # an answer, nothing that is kept
             return {**obj, "status": {"allowed": True}}
         self._count()
@@ -175,12 +195,14 @@ class Writer(ApiClient):
         return self._server.create(gvr, obj)
 
     async def update(self, gvr: GVR, obj: Obj, *, subresource: str = "") -> Obj:
+        self._ask("update", gvr, *key_of(obj), subresource)
         self._count()
         return self._server.update(gvr, obj, subresource)
 
     async def patch(
         self, gvr: GVR, name: str, patch: Any, namespace: str = "", *, subresource: str = "", content_type: str = MERGE
     ) -> Obj:
+        self._ask("patch", gvr, namespace, name, subresource)
         self._count()
         return self._server.patch(gvr, (namespace, name), patch, content_type, subresource)
 
@@ -188,6 +210,7 @@ class Writer(ApiClient):
         self, gvr: GVR, name: str, namespace: str = "", *, grace_period: int | None = None, uid: str = "",
         resource_version: str = "", propagation: str = "",
     ) -> Obj:  # fmt: skip
+        self._ask("delete", gvr, namespace, name)
         self._count()
         self._server.delete(gvr, (namespace, name), uid, resource_version)
         return {}
@@ -272,6 +295,7 @@ class Process:
 
     async def _reconcile(self, todo: Todo) -> bool:
         reconciler, expectations = self._reconcilers[todo.reconciler], self._expectations[todo.reconciler]
+        self.writer.reconciler = todo.reconciler
         if not expectations.met(todo.key, self._clock.monotonic()):
             return False
         base = Base(reconciler.resource, self.cache.at(reconciler.resource, todo.key))

@@ -10,7 +10,7 @@ from kubern.api.rules.conditions import condition, with_condition
 from kubern.base.clock import rfc3339
 from kubern.base.json import Obj
 from kubern.client.contract import GVR
-from kubern.controllers.actions import Action, Event, Patch, Plan, Told
+from kubern.controllers.actions import Action, Event, Plan, Told, Update
 from kubern.controllers.autoscaling.behavior import WITHIN, Memory, Recommendation, ScaleEvent, limit, tolerances
 from kubern.controllers.autoscaling.model import Facts, Fetched, Settings
 from kubern.controllers.autoscaling.proposals import Proposals, propose_all
@@ -142,17 +142,12 @@ def _scaled(
     status = _put(status, _ABLE, True, ("SucceededRescale", text), now) | {"lastScaleTime": rfc3339(now)}
     message = f"New size: {wanted.replicas}; reason: {wanted.reason}".replace("{", "{{").replace("}", "}}")
     told = Told(hpa, "SuccessfulRescale", message, "FailedRescale", message + "; error: {error}")
-    patch = Patch(
-        target,
-        hpa["metadata"]["namespace"],
-        hpa["spec"]["scaleTargetRef"]["name"],
-        {"spec": {"replicas": wanted.replicas}},
-        "scale",
-        told=told,
+    update = Update(
+        target, {**scale, "spec": {**(scale.get("spec") or {}), "replicas": wanted.replicas}}, "scale", told
     )
     kept = [one for one in memory.events if one.time > now - timedelta(seconds=_LONGEST)]
     memory = memory._replace(events=(*kept, ScaleEvent(wanted.replicas - current, now)))
-    return _plan(observed, status, [*events, patch]), memory
+    return _plan(observed, status, [*events, update]), memory
 
 
 def failed(observed: Observed, text: str, now: datetime) -> Obj:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from kubern.base.json import Obj
-from kubern.controllers.actions import Action, Create, Delete, Patch, Told
+from kubern.controllers.actions import Action, Create, Delete, Patch, Told, Update
 from kubern.controllers.deployment.model import (
     DESIRED,
     HASH_LABEL,
@@ -125,13 +125,12 @@ def keep_new(deployment: Obj, new: Obj, old: Sequence[Obj]) -> tuple[Action, ...
 
 
 def revision_of_deployment(deployment: Obj, revision: str) -> list[Action]:
-    """Return the patch that writes the newest ReplicaSet's revision on the Deployment, if it has another one."""
+    """Return the update that writes the newest ReplicaSet's revision on the Deployment, if it has another one."""
     if annotation(deployment, REVISION) == revision:
         return []
     meta = deployment["metadata"]
-    return [
-        Patch(DEPLOYMENTS, meta["namespace"], meta["name"], {"metadata": {"annotations": {REVISION: revision}}}),
-    ]
+    annotations = {**(meta.get("annotations") or {}), REVISION: revision}
+    return [Update(DEPLOYMENTS, {**deployment, "metadata": {**meta, "annotations": annotations}})]
 
 
 def forgotten(deployment: Obj, old: Sequence[Obj]) -> list[Action]:

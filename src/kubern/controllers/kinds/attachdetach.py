@@ -171,4 +171,5 @@ def decide(seen: Seen, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "persistentvolume-attach-detach-controller",
     Reconciler(NODES, WATCHES, observe, decide, "attachdetach-controller", recall=recall),
+    account="attachdetach-controller",
 )

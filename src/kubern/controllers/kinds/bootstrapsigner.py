@@ -83,4 +83,5 @@ CONTROLLER = Controller(
     "bootstrap-signer-controller",
     Reconciler(CONFIG_MAPS, WATCHES, observe, decide, "bootstrap-signer", workers=1),
     by_default=False,
+    account="bootstrap-signer",
 )

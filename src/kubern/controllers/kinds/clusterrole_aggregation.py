@@ -57,4 +57,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "clusterrole-aggregation-controller",
     Reconciler(CLUSTER_ROLES, WATCHES, observe, decide, "clusterrole-aggregation-controller"),
+    account="clusterrole-aggregation-controller",
 )

@@ -186,4 +186,8 @@ def _reference(job: Obj) -> Obj:
     }
 
 
-CONTROLLER = Controller("cronjob-controller", Reconciler(CRON_JOBS, WATCHES, observe, decide, "cronjob-controller"))
+CONTROLLER = Controller(
+    "cronjob-controller",
+    Reconciler(CRON_JOBS, WATCHES, observe, decide, "cronjob-controller"),
+    account="cronjob-controller",
+)

@@ -102,4 +102,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "certificatesigningrequest-approving-controller",
     Reconciler(SIGNING_REQUESTS, WATCHES, observe, decide, "certificate-controller", gather=gather, recall=recall),
+    account="certificate-controller",
 )

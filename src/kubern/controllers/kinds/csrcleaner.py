@@ -63,4 +63,5 @@ def _end_of(certificate: str) -> datetime:
 CONTROLLER = Controller(
     "certificatesigningrequest-cleaner-controller",
     Reconciler(SIGNING_REQUESTS, WATCHES, observe, decide, "certificate-controller"),
+    account="certificate-controller",
 )

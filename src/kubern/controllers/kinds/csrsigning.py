@@ -61,4 +61,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "certificatesigningrequest-signing-controller",
     Reconciler(SIGNING_REQUESTS, WATCHES, observe, decide, "certificate-controller"),
+    account="certificate-controller",
 )

@@ -259,5 +259,7 @@ def _status(
 
 
 CONTROLLER = Controller(
-    "daemonset-controller", Reconciler(DAEMON_SETS, WATCHES, observe, decide, "daemonset-controller")
+    "daemonset-controller",
+    Reconciler(DAEMON_SETS, WATCHES, observe, decide, "daemonset-controller"),
+    account="daemon-set-controller",
 )

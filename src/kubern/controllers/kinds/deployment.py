@@ -193,5 +193,7 @@ def _collided(deployment: Obj, new: Obj | None, observed: Observed, conditions: 
 
 
 CONTROLLER = Controller(
-    "deployment-controller", Reconciler(DEPLOYMENTS, WATCHES, observe, decide, "deployment-controller")
+    "deployment-controller",
+    Reconciler(DEPLOYMENTS, WATCHES, observe, decide, "deployment-controller"),
+    account="deployment-controller",
 )

@@ -168,4 +168,5 @@ def _end(tainted: Tainted) -> datetime | None:
 CONTROLLER = Controller(
     "device-taint-eviction-controller",
     Reconciler(PODS, WATCHES, observe, decide, "device-taint-eviction", workers=8, recall=recall),
+    account="device-taint-eviction-controller",
 )

@@ -166,5 +166,7 @@ def _left(since: str, now: datetime) -> float:
 
 
 CONTROLLER = Controller(
-    "disruption-controller", Reconciler(DISRUPTION_BUDGETS, WATCHES, observe, decide, "controllermanager")
+    "disruption-controller",
+    Reconciler(DISRUPTION_BUDGETS, WATCHES, observe, decide, "controllermanager"),
+    account="disruption-controller",
 )

@@ -142,4 +142,8 @@ def _port(port: model.Port) -> Obj:
     )
 
 
-CONTROLLER = Controller("endpoints-controller", Reconciler(SERVICES, WATCHES, observe, decide, "endpoint-controller"))
+CONTROLLER = Controller(
+    "endpoints-controller",
+    Reconciler(SERVICES, WATCHES, observe, decide, "endpoint-controller"),
+    account="endpoint-controller",
+)

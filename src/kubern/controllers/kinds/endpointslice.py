@@ -159,4 +159,5 @@ def _endpoint(service: Obj, pod: Obj, address: str, zones: dict[str, str]) -> Ob
 CONTROLLER = Controller(
     "endpointslice-controller",
     Reconciler(SERVICES, WATCHES, observe, decide, "endpoint-slice-controller"),
+    account="endpointslice-controller",
 )

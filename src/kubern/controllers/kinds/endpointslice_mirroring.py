@@ -91,4 +91,5 @@ def _endpoint(address: Obj, ready: bool) -> Obj:
 CONTROLLER = Controller(
     "endpointslice-mirroring-controller",
     Reconciler(ENDPOINTS, WATCHES, observe, decide, "endpoint-slice-mirroring-controller"),
+    account="endpointslicemirroring-controller",
 )

@@ -91,4 +91,8 @@ def _made(observed: Observed, volume: Obj) -> Iterable[Action]:
     yield Create(CLAIMS, made, namespace, told=told)
 
 
-CONTROLLER = Controller("ephemeral-volume-controller", Reconciler(PODS, WATCHES, observe, decide, "ephemeral_volume"))
+CONTROLLER = Controller(
+    "ephemeral-volume-controller",
+    Reconciler(PODS, WATCHES, observe, decide, "ephemeral_volume"),
+    account="ephemeral-volume-controller",
+)

@@ -177,4 +177,4 @@ async def _run(context: Context) -> None:
     await GarbageCollector(context).run()
 
 
-CONTROLLER = Controller(COMPONENT, run=_run)
+CONTROLLER = Controller(COMPONENT, run=_run, account="generic-garbage-collector")

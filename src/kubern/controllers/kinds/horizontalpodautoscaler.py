@@ -55,4 +55,5 @@ CONTROLLER = Controller(
         failed=failed,
         recall=remember,
     ),
+    account="horizontal-pod-autoscaler",
 )

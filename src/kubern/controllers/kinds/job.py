@@ -246,4 +246,5 @@ CONTROLLER = Controller(
     "job-controller",
     Reconciler(JOBS, WATCHES, observe, decide, "job-controller", count=count),
     beside={"job_orphan_pod": ORPHANS},
+    account="job-controller",
 )

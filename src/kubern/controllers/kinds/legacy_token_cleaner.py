@@ -115,4 +115,5 @@ def _date(text: str) -> datetime | None:
 CONTROLLER = Controller(
     "legacy-serviceaccount-token-cleaner-controller",
     Reconciler(SECRETS, WATCHES, observe, decide, "legacy-service-account-token-cleaner", workers=1),
+    account="legacy-service-account-token-cleaner",
 )

@@ -65,5 +65,8 @@ def decide(observed: LocalClaim | LocalVolume, now: datetime) -> Plan:
 
 
 CONTROLLER = Controller(
-    "local-volume-provisioner", Reconciler(CLAIMS, WATCHES, observe, decide, "kubern.io/local"), by_default=False
+    "local-volume-provisioner",
+    Reconciler(CLAIMS, WATCHES, observe, decide, "kubern.io/local"),
+    by_default=False,
+    account="local-volume-provisioner",
 )

@@ -173,4 +173,5 @@ def _condition(kind: str, problem: tuple[str, str] | None, fine: tuple[str, str]
 CONTROLLER = Controller(
     "namespace-controller",
     Reconciler(NAMESPACES, WATCHES, observe, decide, "namespace-controller", workers=10, gather=gather),
+    account="namespace-controller",
 )

@@ -98,4 +98,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "node-ipam-controller",
     Reconciler(NODES, WATCHES, observe, decide, "cidrAllocator", workers=1, new_recall=Ranges),
+    account="node-controller",
 )

@@ -253,4 +253,5 @@ def _pod_not_ready(pod: Obj, now: datetime) -> list[Action]:
 CONTROLLER = Controller(
     "node-lifecycle-controller",
     Reconciler(NODES, WATCHES, observe, decide, "node-controller", workers=8, new_recall=Recall),
+    account="node-controller",
 )

@@ -71,5 +71,7 @@ def decide(observed: Claim | Volume, now: datetime) -> Plan:
 
 
 CONTROLLER = Controller(
-    "persistentvolume-binder-controller", Reconciler(CLAIMS, WATCHES, observe, decide, "persistentvolume-controller")
+    "persistentvolume-binder-controller",
+    Reconciler(CLAIMS, WATCHES, observe, decide, "persistentvolume-controller"),
+    account="persistent-volume-binder",
 )

@@ -50,4 +50,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "persistentvolume-expander-controller",
     Reconciler(CLAIMS, (Watch(CLAIMS, _grown),), observe, decide, "volume_expand"),
+    account="expand-controller",
 )

@@ -119,4 +119,5 @@ def _deletion(pod: Obj) -> Delete:
 CONTROLLER = Controller(
     "pod-garbage-collector-controller",
     Reconciler(PODS, WATCHES, observe, decide, "pod-garbage-collector", workers=1, recall=recall),
+    account="pod-garbage-collector",
 )

@@ -30,4 +30,5 @@ def decide(volume: Obj, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "persistentvolume-protection-controller",
     Reconciler(VOLUMES, WATCHES, observe, decide, "pv-protection-controller", workers=1),
+    account="pv-protection-controller",
 )

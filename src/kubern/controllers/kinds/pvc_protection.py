@@ -97,4 +97,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "persistentvolumeclaim-protection-controller",
     Reconciler(CLAIMS, WATCHES, observe, decide, "pvc-protection-controller", gather=gather),
+    account="pvc-protection-controller",
 )

@@ -47,4 +47,5 @@ def _crowding(replica_set: Obj, cache: Cache) -> dict[str, int]:
 CONTROLLER = Controller(
     "replicaset-controller",
     Reconciler(REPLICA_SETS, WATCHES, observe, decide, "replicaset-controller", failed=failed),
+    account="replicaset-controller",
 )

@@ -41,4 +41,5 @@ def observe(key: Key, cache: Cache) -> Observed | None:
 CONTROLLER = Controller(
     "replicationcontroller-controller",
     Reconciler(REPLICATION_CONTROLLERS, WATCHES, observe, decide, "replication-controller", failed=failed),
+    account="replication-controller",
 )

@@ -142,4 +142,5 @@ def decide(seen: Seen, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "resourceclaim-controller",
     Reconciler(RESOURCE_CLAIMS, WATCHES, observe, decide, "resource_claim", workers=10, gather=gather, recall=recall),
+    account="resource-claim-controller",
 )

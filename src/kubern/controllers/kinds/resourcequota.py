@@ -146,4 +146,5 @@ def _none(name: str, old: Mapping[str, str]) -> str:
 CONTROLLER = Controller(
     "resourcequota-controller",
     Reconciler(RESOURCE_QUOTAS, WATCHES, observe, decide, "resourcequota-controller"),
+    account="resourcequota-controller",
 )

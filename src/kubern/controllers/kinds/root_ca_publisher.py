@@ -64,4 +64,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "root-ca-certificate-publisher-controller",
     Reconciler(NAMESPACES, WATCHES, observe, decide, "root-ca-cert-publisher"),
+    account="root-ca-cert-publisher",
 )

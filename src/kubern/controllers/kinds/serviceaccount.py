@@ -39,5 +39,7 @@ def decide(namespace: str, now: datetime) -> Plan:
 
 
 CONTROLLER = Controller(
-    "serviceaccount-controller", Reconciler(NAMESPACES, WATCHES, observe, decide, "serviceaccount-controller")
+    "serviceaccount-controller",
+    Reconciler(NAMESPACES, WATCHES, observe, decide, "serviceaccount-controller"),
+    account="service-account-controller",
 )

@@ -118,4 +118,5 @@ def _without(account: Obj, name: str) -> Update:
 CONTROLLER = Controller(
     "serviceaccount-token-controller",
     Reconciler(SECRETS, WATCHES, observe, decide, "tokens-controller", gather=gather),
+    account="",
 )

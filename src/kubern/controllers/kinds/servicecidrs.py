@@ -103,5 +103,6 @@ def _status(obj: Obj, status: str, reason: str, message: str, now: datetime) -> 
 CONTROLLER = Controller(
     "service-cidr-controller",
     Reconciler(SERVICE_CIDRS, WATCHES, observe, decide, "service-cidrs-controller"),
+    account="service-cidrs-controller",
 )
 """Upstream's name is service-cidr-controller; its Events and rights are those of service-cidrs-controller."""

@@ -221,5 +221,7 @@ def _status(observed: Observed, past: History, current: Obj, now: datetime) -> O
 
 
 CONTROLLER = Controller(
-    "statefulset-controller", Reconciler(STATEFUL_SETS, WATCHES, observe, decide, "statefulset-controller")
+    "statefulset-controller",
+    Reconciler(STATEFUL_SETS, WATCHES, observe, decide, "statefulset-controller"),
+    account="statefulset-controller",
 )

@@ -143,4 +143,4 @@ async def run(context: Context) -> None:
     _log.info("%s: the API serves no %s", NAME, MIGRATIONS.plural)
 
 
-CONTROLLER = Controller(NAME, run=run)
+CONTROLLER = Controller(NAME, run=run, account="storage-version-migrator-controller")

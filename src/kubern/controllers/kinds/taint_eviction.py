@@ -115,4 +115,5 @@ def _deadline(observed: Observed) -> datetime | None:
 CONTROLLER = Controller(
     "taint-eviction-controller",
     Reconciler(PODS, WATCHES, observe, decide, "taint-eviction-controller", workers=8, recall=recall),
+    account="node-controller",
 )

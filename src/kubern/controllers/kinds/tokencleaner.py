@@ -43,4 +43,5 @@ CONTROLLER = Controller(
     "token-cleaner-controller",
     Reconciler(SECRETS, WATCHES, observe, decide, "token-cleaner", workers=1),
     by_default=False,
+    account="token-cleaner",
 )

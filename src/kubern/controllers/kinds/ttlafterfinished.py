@@ -47,5 +47,7 @@ def _ended(job: Obj) -> str:
 
 
 CONTROLLER = Controller(
-    "ttl-after-finished-controller", Reconciler(JOBS, WATCHES, observe, decide, "ttl-after-finished-controller")
+    "ttl-after-finished-controller",
+    Reconciler(JOBS, WATCHES, observe, decide, "ttl-after-finished-controller"),
+    account="ttl-after-finished-controller",
 )

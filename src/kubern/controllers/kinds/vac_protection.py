@@ -58,4 +58,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "volumeattributesclass-protection-controller",
     Reconciler(ATTRIBUTES_CLASSES, WATCHES, observe, decide, "volumeattributesclass-protection-controller", workers=1),
+    account="volumeattributesclass-protection-controller",
 )

@@ -50,4 +50,5 @@ def decide(observed: Observed, now: datetime) -> Plan:
 CONTROLLER = Controller(
     "validatingadmissionpolicy-status-controller",
     Reconciler(VALIDATING_POLICIES, WATCHES, observe, decide, "validatingadmissionpolicy-status-controller", workers=1),
+    account="validatingadmissionpolicy-status-controller",
 )

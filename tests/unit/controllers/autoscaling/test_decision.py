@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubern.client.contract import GVR
-from kubern.controllers.actions import Event, Patch
+from kubern.controllers.actions import Event, Update
 from kubern.controllers.autoscaling.behavior import (
     Memory,
     Recommendation,
@@ -60,13 +60,13 @@ def conditions(status):
     return {c["type"]: (c["status"], c["reason"], c["message"]) for c in status["conditions"]}
 
 
-def patched(plan):
-    return next((a.patch["spec"]["replicas"] for a in plan.actions if isinstance(a, Patch)), None)
+def scaled(plan):
+    return next((a.obj["spec"]["replicas"] for a in plan.actions if isinstance(a, Update)), None)
 
 
 def test_more_load_makes_more_replicas_with_upstreams_words():
     plan = decide(observed(2, 1000), NOW)
-    assert patched(plan) == 4
+    assert scaled(plan) == 4
     told = plan.actions[0].told
     assert told.done_reason == "SuccessfulRescale"
     assert told.done == "New size: 4; reason: cpu resource utilization (percentage of request) above target"
@@ -92,10 +92,10 @@ def test_more_load_makes_more_replicas_with_upstreams_words():
 def test_less_load_waits_for_the_window_and_then_takes_replicas_away():
     busy = Memory((Recommendation(4, ago(100)),))
     plan = decide(observed(4, 100, memory=busy), NOW)
-    assert patched(plan) is None
+    assert scaled(plan) is None
     assert conditions(plan.status)["AbleToScale"][1] == "ScaleDownStabilized"
     plan = decide(observed(4, 100, memory=Memory((Recommendation(4, ago(301)),))), NOW)
-    assert patched(plan) == 1
+    assert scaled(plan) == 1
     assert plan.actions[0].told.done == "New size: 1; reason: All metrics below target"
 
 
@@ -105,13 +105,13 @@ def test_less_load_waits_for_the_window_and_then_takes_replicas_away():
 )  # fmt: skip
 def test_replicas_outside_the_limits_are_put_right_without_asking_metrics(current, expected, reason):
     plan = decide(observed(current, 500, minReplicas=2), NOW)
-    assert patched(plan) == expected
+    assert scaled(plan) == expected
     assert plan.actions[0].told.done == f"New size: {expected}; reason: {reason}"
 
 
 def test_no_replicas_switch_scaling_off():
     plan = decide(observed(0), NOW)
-    assert patched(plan) is None
+    assert scaled(plan) is None
     assert conditions(plan.status)["ScalingActive"] == (
         "False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero",
     )  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_scale_without_selector_is_said():
 
 def test_a_metric_that_fails_alone_changes_nothing():
     plan = decide(observed(2, fetched=[Fetched(error="no metrics")]), NOW)
-    assert patched(plan) is None
+    assert scaled(plan) is None
     assert conditions(plan.status)["ScalingActive"] == (
         "False", "FailedGetResourceMetric",
         "the HPA was unable to compute the replica count: failed to get cpu utilization: no metrics",
@@ -151,13 +151,13 @@ def test_a_metric_that_fails_alone_changes_nothing():
 def test_a_metric_that_fails_beside_a_good_one_stops_only_the_way_down(total, expected):
     both = observed(3, metrics=(CPU, EXTERNAL), fetched=[Fetched(error="away"), Fetched(total=total)])
     plan = decide(both, NOW)
-    assert patched(plan) == expected
+    assert scaled(plan) == expected
 
 
 def test_the_greediest_metric_wins():
     used = {f"p{n}": PodValue(600, NOW) for n in range(3)}
     plan = decide(observed(3, metrics=(CPU, EXTERNAL), fetched=[Fetched(pods=used), Fetched(total=55_000)]), NOW)
-    assert patched(plan) == 6
+    assert scaled(plan) == 6
     assert plan.actions[0].told.done.endswith("reason: external metric queue(nil) above target")
 
 
@@ -253,7 +253,7 @@ def test_load_over_time_leads_up_and_after_the_window_down_again():
         observation = observed(current, fetched=[Fetched(pods=used)])
         observation, memory = remember(observation, memory, at)
         plan, _ = outcome(observation, at)
-        current = patched(plan) or current
+        current = scaled(plan) or current
         seen.append(current)
         at += timedelta(seconds=15)
     assert seen[:3] == [4, 4, 4]

@@ -1,6 +1,6 @@
 """One ClusterRole a controller, `system:controller:NAME`, bound to the service account NAME in kube-system.
 
-Each may also write events, which is not repeated here. Names and rights are upstream's (`--use-service-account-credentials`).
+Each but a few may also write events, which is not repeated here. Names and rights are upstream's (`--use-service-account-credentials`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RULES = {
         create,delete,get,list,patch,update,watch batch jobs
         update batch cronjobs/status
         update batch cronjobs/finalizers
-        delete,list core pods
+        delete,list,watch core pods
     """,
     "daemon-set-controller": """
         read apps,extensions daemonsets
@@ -64,27 +64,24 @@ _RULES = {
         read policy poddisruptionbudgets
         read apps statefulsets
         update policy poddisruptionbudgets/status
-        list,watch core pods
-        patch core pods/status
+        patch,update core pods/status
         get * */scale
     """,
     "endpoint-controller": """
         read core pods,services
-        create,delete,get,list,update core endpoints
+        create,delete,get,list,update,watch core endpoints
         create core endpoints/restricted
     """,
     "endpointslice-controller": """
         read core nodes,pods,services
         update core services/finalizers
-        create,delete,get,list,update discovery.k8s.io endpointslices
-        create discovery.k8s.io endpointslices/restricted
+        create,delete,get,list,update,watch discovery.k8s.io endpointslices
     """,
     "endpointslicemirroring-controller": """
         read core endpoints,services
         update core services/finalizers
         update core endpoints/finalizers
-        create,delete,get,list,update discovery.k8s.io endpointslices
-        create discovery.k8s.io endpointslices/restricted
+        create,delete,get,list,update,watch discovery.k8s.io endpointslices
     """,
     "ephemeral-volume-controller": """
         update core pods/finalizers
@@ -95,7 +92,7 @@ _RULES = {
         get,list,patch,update,watch core persistentvolumes
         patch,update core persistentvolumeclaims/status
         read core persistentvolumeclaims
-        read storage.k8s.io storageclasses
+        get core services
     """,
     "generic-garbage-collector": """
         delete,get,list,patch,update,watch * *
@@ -104,10 +101,10 @@ _RULES = {
         read autoscaling horizontalpodautoscalers
         update autoscaling horizontalpodautoscalers/status
         get,update * */scale
-        list core pods
-        list metrics.k8s.io pods
-        get,list custom.metrics.k8s.io *
-        get,list external.metrics.k8s.io *
+        list,watch core pods
+        list,watch metrics.k8s.io pods
+        read custom.metrics.k8s.io *
+        read external.metrics.k8s.io *
     """,
     "job-controller": """
         get,list,patch,update,watch batch jobs
@@ -122,14 +119,13 @@ _RULES = {
     "namespace-controller": """
         delete,get,list,watch core namespaces
         update core namespaces/finalize,namespaces/status
-        delete,deletecollection,get,list * *
+        delete,deletecollection,get,list,watch * *
     """,
     "node-controller": """
-        delete,get,list,patch,update core nodes
+        delete,get,list,patch,update,watch core nodes
         patch,update core nodes/status
         patch,update core pods/status
-        delete,get,list core pods
-        get networking.k8s.io clustercidrs
+        delete,get,list,watch core pods
     """,
     "persistent-volume-binder": """
         create,delete,get,list,update,watch core persistentvolumes
@@ -138,14 +134,13 @@ _RULES = {
         update core persistentvolumeclaims/status
         create,delete,get,list,watch core pods
         read storage.k8s.io storageclasses
-        create,delete,get,update core endpoints,services
-        get,list core secrets
-        get,list core nodes
+        list,watch core nodes
         watch core events
+        get core services
     """,
     "pod-garbage-collector": """
         delete,list,watch core pods
-        get,list core nodes
+        read core nodes
         patch core pods/status
     """,
     "pv-protection-controller": """
@@ -171,9 +166,8 @@ _RULES = {
         update core pods/finalizers
         read core pods
         create,delete,get,list,watch resource.k8s.io resourceclaims
-        read resource.k8s.io resourceclaimtemplates
         patch,update resource.k8s.io resourceclaims,resourceclaims/status
-        patch core pods/status
+        patch,update core pods/status
     """,
     "resourcequota-controller": """
         list,watch * *
@@ -185,6 +179,10 @@ _RULES = {
     "route-controller": """
         list,watch core nodes
         patch core nodes/status
+    """,
+    "selinux-warning-controller": """
+        read core persistentvolumeclaims,persistentvolumes,pods
+        read storage.k8s.io csidrivers
     """,
     "service-account-controller": """
         create core serviceaccounts
@@ -206,12 +204,13 @@ _RULES = {
         update apps statefulsets/finalizers
         create,delete,get,patch,update core pods
         create,delete,get,list,patch,update,watch apps controllerrevisions
-        create,get core persistentvolumeclaims
-        delete,get,list,patch,update,watch core persistentvolumeclaims
+        create,get,list,watch core persistentvolumeclaims
+        delete,update core persistentvolumeclaims
+        update core pods/finalizers
     """,
     "storage-version-migrator-controller": """
-        get,list,patch,update * *
-        patch,update storagemigration.k8s.io storageversionmigrations/status
+        create,list,patch,watch * *
+        update storagemigration.k8s.io storageversionmigrations/status
     """,
     "ttl-after-finished-controller": """
         delete,get,list,watch batch jobs
@@ -229,5 +228,16 @@ _RULES = {
     """,
 }  # fmt: skip
 
-CLUSTER_ROLES = {name: rules(f"{text.strip()}\n{_EVENTS}") for name, text in _RULES.items()}
+_SILENT = {
+    "clusterrole-aggregation-controller",
+    "legacy-service-account-token-cleaner",
+    "namespace-controller",
+    "pod-garbage-collector",
+    "storage-version-migrator-controller",
+}
+"""Those that tell nobody."""
+
+CLUSTER_ROLES = {
+    name: rules(text.strip() if name in _SILENT else f"{text.strip()}\n{_EVENTS}") for name, text in _RULES.items()
+}
 """By the controller's name, without the prefix `system:controller:`."""
