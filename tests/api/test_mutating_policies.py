@@ -190,7 +190,7 @@ def test_a_patch_to_something_that_is_no_such_object_is_an_internal_error(make: 
         (put("/metadata/name", "'No Good'"), 422, "metadata.name: Invalid value: "),
         (put("/data", "['a']"), 500, "Internal error occurred: json: cannot unmarshal array into Go struct field ConfigMap.data"),
         (patch('JSONPatch{op: "remove", path: "/metadata"}'), 500, "the patched object is not an object"),
-        (patch('JSONPatch{op: dyn(1), path: dyn([])}'), 403, "JSONPath: Unexpected kind: 1"),
+        (patch('JSONPatch{op: dyn(1), path: dyn([])}'), 403, "JSONPath: error decoding patch: json: cannot unmarshal number"),
         (configure("dyn({'data': {}})"), 403, "unsupported return type from ApplyConfiguration expression"),
         (configure("Object{metadata: 3}"), 403, "error applying patch: failed to convert patch object to typed object: "),
         (configure("Object{data: {'a': dyn(type(1))}}"), 403, "type conversion error from 'type' to 'google.protobuf.Value'"),

@@ -44,6 +44,13 @@ DISRUPTION_BUDGET = {"MinAvailable": None, "Selector": None, "MaxUnavailable": N
 ROLLING_STATEFUL_SET = {"Partition": 0, "MaxUnavailable": None}
 STATEFUL_SET_STRATEGY = {"Type": "", "RollingUpdate": (ROLLING_STATEFUL_SET,)}
 CSI_NODE_DRIVER = {"Name": "", "NodeID": "", "TopologyKeys": None, "Allocatable": ({"Count": None},)}
+VALIDATION_RULE = {
+    "Rule": "", "Message": "", "MessageExpression": "", "Reason": None, "FieldPath": "", "OptionalOldSelf": None,
+}  # fmt: skip
+DEFINITION_VERSION = {
+    "Name": "", "Served": False, "Storage": False, "Deprecated": False, "DeprecationWarning": None, "Schema": None,
+    "Subresources": None, "AdditionalPrinterColumns": None, "SelectableFields": None,
+}  # fmt: skip
 _REQUIREMENT = {"Key": "", "Operator": "", "Values": None}
 _NODE_SELECTOR = {"NodeSelectorTerms": [{"MatchExpressions": [_REQUIREMENT], "MatchFields": [_REQUIREMENT]}]}
 VOLUME_NODE_AFFINITY = {"Required": (_NODE_SELECTOR,)}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from kubern.api import field
 from kubern.api.schema.structural import RULES
+from kubern.api.structs import VALIDATION_RULE, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -56,9 +57,9 @@ def _texts(rule: Obj, schema: Obj, path: str) -> Iterator[Cause]:
     if not text.strip():
         yield field.required(f"{path}.rule", "rule is not specified")
     elif message and not message.strip():
-        yield field.invalid(f"{path}.message", message, "message must be non-empty if specified")
+        yield field.invalid(f"{path}.message", message, "must be non-empty if specified")
     elif _BREAK.search(message.strip()):
-        yield field.invalid(f"{path}.message", message, "message must not contain line breaks")
+        yield field.invalid(f"{path}.message", message, "must not contain line breaks")
     elif _BREAK.search(text.strip()) and not message:
         yield field.required(f"{path}.message", "message must be specified if rule contains line breaks")
     expression = str(rule.get("messageExpression") or "")
@@ -68,11 +69,11 @@ def _texts(rule: Obj, schema: Obj, path: str) -> Iterator[Cause]:
         yield field.not_supported(f"{path}.reason", rule["reason"], REASONS)
     where = str(rule.get("fieldPath") or "")
     if where and not where.strip():
-        yield field.invalid(f"{path}.fieldPath", where, "fieldPath must be non-empty if specified")
+        yield field.invalid(f"{path}.fieldPath", where, "must be non-empty if specified")
     if _BREAK.search(where):
-        yield field.invalid(f"{path}.fieldPath", where, "fieldPath must not contain line breaks")
+        yield field.invalid(f"{path}.fieldPath", where, "must not contain line breaks")
     if where and not _leads_somewhere(where, schema):
-        yield field.invalid(f"{path}.fieldPath", where, "fieldPath must be a valid path")
+        yield field.invalid(f"{path}.fieldPath", where, "must be a valid path")
 
 
 def _leads_somewhere(path: str, schema: Obj) -> bool:
@@ -94,16 +95,16 @@ def _compiled(schema: Obj, path: str, root: bool, torn: str) -> Iterator[Cause]:
 
     embedded = root or bool(schema.get("x-kubernetes-embedded-resource"))
     for number, rule in enumerate(compile_rules(schema, resource=embedded)):
-        here, text = f"{path}.{RULES}[{number}]", rule.spec.get("rule", "")
+        here, shown = f"{path}.{RULES}[{number}]", struct(rule.spec, VALIDATION_RULE)
         if rule.problem:
-            yield field.invalid(f"{here}.rule", text, rule.problem)
+            yield field.invalid(f"{here}.rule", shown, rule.problem)
         if rule.message_problem:
-            yield field.invalid(
-                f"{here}.messageExpression", rule.spec.get("messageExpression", ""), rule.message_problem
-            )
+            problem = rule.message_problem
+            told = f"messageExpression {problem}" if problem.startswith("compilation") else problem
+            yield field.invalid(f"{here}.messageExpression", shown, told)
         if rule.transition and torn:
             message = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {torn}"
-            yield field.invalid(f"{here}.rule", text, message)
+            yield field.invalid(f"{here}.rule", rule.spec.get("rule", ""), message)
         if not rule.transition and not rule.problem and rule.spec.get("optionalOldSelf") is not None:
             message = "may not be set if oldSelf is not used in rule"
             yield field.invalid(f"{here}.optionalOldSelf", rule.spec["optionalOldSelf"], message)

@@ -56,7 +56,7 @@ def _set_items(items: Obj, path: str) -> Iterator[Cause]:
     if items.get("type") == "object" and items.get(MAP) != "atomic":
         yield field.invalid(
             f"{path}.{MAP}",
-            items.get(MAP) or "null",
+            items.get(MAP),
             "must be atomic as item of a list with x-kubernetes-list-type=set",
         )
     if items.get("type") == "array" and items.get(LIST) not in (None, "atomic"):

@@ -13,6 +13,8 @@ from typing import Any
 from kubern.api import field
 from kubern.api.rules.crd_lists import check_list
 from kubern.api.schema.structural_checks import compile_check
+from kubern.api.schema.structural_lists import lists_check
+from kubern.api.schema.structural_values import Composite
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -119,9 +121,7 @@ def _own(schema: Obj, path: str) -> Iterator[Cause]:
         message = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         yield field.forbidden(f"{path}.uniqueItems", message)
     more = schema.get("additionalProperties")
-    if more is False:
-        yield field.forbidden(f"{path}.additionalProperties", "additionalProperties cannot be set to false")
-    if more not in (None, False) and schema.get("properties"):
+    if more is not None and schema.get("properties"):
         message = "additionalProperties and properties are mutual exclusive"
         yield field.forbidden(f"{path}.additionalProperties", message)
     if isinstance(schema.get("items"), list):
@@ -150,15 +150,14 @@ def _type(schema: Obj, path: str, level: str) -> Iterator[Cause]:
     elif not kind and not free:
         yield field.required(here, f"must not be empty {level}")
     elif kind == "null":
+        yield field.not_supported(here, kind, TYPES)
         yield field.forbidden(here, "type cannot be set to null, use nullable as an alternative")
     elif kind and kind not in TYPES:
         yield field.not_supported(here, kind, TYPES)
-    elif kind and schema.get(_INT_OR_STRING):
-        yield field.invalid(here, kind, "must be empty if x-kubernetes-int-or-string is true")
-    if level == ROOT and kind and kind != "object":
-        yield field.invalid(here, kind, "must be object at the root")
     if kind == "array" and schema.get("items") is None:
         yield field.required(f"{path}.items", "must be specified")
+    if level == ROOT and kind and kind != "object":
+        yield field.invalid(here, kind, "must be object at the root")
 
 
 def _identity(schema: Obj, path: str) -> Iterator[Cause]:
@@ -195,8 +194,15 @@ def _default(schema: Obj, path: str, level: str) -> Iterator[Cause]:
             yield field.invalid(f"{path}.default", "null", "must not be null")
         return
     causes: list[Cause] = []
-    compile_check(schema)(value, f"{path}.default", causes)
-    yield from causes
+    here = f"{path}.default"
+    compile_check(schema)(value, "", causes)
+    lists = lists_check(schema)
+    if lists is not None and isinstance(value, dict):
+        lists(value, "", causes)
+    # their texts name places inside the value alone
+    for cause in causes:
+        inside = "" if isinstance(cause, Composite) else cause.field
+        yield cause._replace(field=f"{here}.{inside}" if inside and inside[0] != "[" else here + inside)
 
 
 def _branches(schema: Obj, path: str) -> Iterator[Cause]:

@@ -147,7 +147,7 @@ def _selectable_path(text: str, schema: Obj, path: str) -> Iterator[Cause]:
     for step in steps:
         schema = (schema.get("properties") or {}).get(step) or {}
     if not schema:
-        yield field.invalid(path, text, f"is an invalid path: does not refer to a valid field: {text}")
+        yield field.invalid(path, text, "is an invalid path: does not refer to a valid field")
     elif schema.get("type") not in ("string", "boolean", "integer"):
         message = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."
         yield field.invalid(path, text, message)

@@ -12,6 +12,7 @@ from kubern.api.rules.checks import immutable, named, one_of
 from kubern.api.rules.conditions import condition, with_condition
 from kubern.api.rules.crd_names import check_conversion, check_names
 from kubern.api.rules.values import at, fill_empty, items, part, section
+from kubern.api.structs import DEFINITION_VERSION, struct
 from kubern.base.errors import Cause
 from kubern.base.json import Obj
 
@@ -76,8 +77,11 @@ def validate(obj: Obj) -> list[Cause]:
 
 
 def validate_create(obj: Obj) -> list[Cause]:
-    """Return which rules of a new definition may cost too much."""
-    return _check_costs(at(obj, "spec.versions") or [], [])
+    """Return which rules of a new definition may cost too much, and that none of its versions stores."""
+    causes = _check_costs(at(obj, "spec.versions") or [], [])
+    if not _stored(obj):
+        causes.append(field.invalid("status.storedVersions", None, "must have at least one stored version"))
+    return causes
 
 
 def validate_update(new: Obj, old: Obj) -> list[Cause]:
@@ -156,12 +160,16 @@ def _check_versions(versions: list[Obj], path: str) -> list[Cause]:
     for i, version in enumerate(versions):
         causes += named(version.get("name") or "", f"{path}[{i}].name", names.dns1035_label)
         if at(version, "schema.openAPIV3Schema") is None:
-            causes.append(field.required(f"{path}[{i}].schema.openAPIV3Schema", "schemas are required"))
+            causes.append(field.required(f"{path}[{i}].schema.openAPIV3Schema"))
     causes += _check_contents(versions)
+    # what all versions share is shown as the definition's own, not as theirs: the usual case stands for all
+    shown = [struct({**version, "schema": None, "subresources": None}, DEFINITION_VERSION) for version in versions]
     if len({version.get("name") for version in versions}) < len(versions):
-        causes.append(field.invalid(path, versions, "must contain unique version names"))
+        causes.append(field.invalid(path, shown, "must contain unique version names"))
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        causes.append(field.invalid(path, versions, "must have exactly one version marked as storage version"))
+        causes.append(field.invalid(path, shown, "must have exactly one version marked as storage version"))
+    if versions:
+        causes += named(versions[0].get("name") or "", "spec.version", names.dns1035_label)
     return causes
 
 
