@@ -93,7 +93,7 @@ class Cluster:
         elif node in alive and (pod.get("status") or {}).get("phase") == "Pending":
             once = pod["spec"]["restartPolicy"] != "Always"
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": rfc3339(SystemClock().now())}
-            address = f"10.0.0.{int(pod['metadata']['uid'][:2], 16) + 1}"
+            address = f"10.0.0.{int(pod['metadata']['uid'][:2], 16) % 254 + 1}"
             ran = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": [ready]}
             done = {"phase": "Succeeded"} if once else ran
             await self.client.patch(r.PODS, name, {"status": done}, namespace, subresource="status")
