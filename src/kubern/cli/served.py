@@ -16,7 +16,7 @@ from kubern.cli.options import SecurePort
 from kubern.client.client import ApiClient
 from kubern.client.contract import Client
 
-Main = Callable[[Client, Clock, Introspection], Awaitable[None]]
+Main = Callable[[ApiClient, Clock, Introspection], Awaitable[None]]
 
 
 class Program(NamedTuple):

@@ -22,10 +22,13 @@ class Access(NamedTuple):
     token_file: Path | None = None
 
 
-def load(path: Path, context: str = "") -> Access:
-    """Return the access that `context` (or the current one) describes. Raises `KubeconfigError`, `OSError`."""
+def load(path: Path, context: str = "", *, anonymous: bool = False) -> Access:
+    """Return the access that `context` (or the current one) describes, `anonymous` without its user's credentials. Raises
+    `KubeconfigError`, `OSError`."""
     try:
         target = read_target(path, context)
+        if anonymous:
+            target = target._replace(user={})
         tls = tls_of(path.parent, target)
     except ValueError as error:
         raise KubeconfigError(f"{path}: {error}") from error

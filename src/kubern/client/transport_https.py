@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import orjson
@@ -24,17 +25,40 @@ SILENCE_SECONDS = 330.0
 _SAFE = ("GET", "HEAD")
 
 
-class HttpsTransport:
-    """Talks to one apiserver as one user; `agent` is the program, whose writes bear its name. Made inside a running event loop."""
+class Bearer(Protocol):
+    """Whose token requests show, where it is not the kubeconfig's user."""
 
-    def __init__(self, access: Access, agent: str = "kubern") -> None:
+    async def token(self) -> str:
+        """Return a token that is good. Raises `StatusError` where none can be had."""
+        ...
+
+    def refused(self, token: str) -> None:
+        """Take note that the server answered 401 to a token."""
+        ...
+
+
+class HttpsTransport:
+    """Talks to one apiserver as one user; `agent` is the program, whose writes bear its name. Made inside a running event loop.
+
+    With `counts` its requests are counted among others of the program.
+    """
+
+    def __init__(self, access: Access, agent: str = "kubern", counts: RequestCounts | None = None) -> None:
         self._access = access
         self._agent = agent
+        self._bearer: Bearer | None = None
         self._now = asyncio.get_running_loop().time
-        self.counts = RequestCounts(URL(access.server).authority)
+        self.counts = counts or RequestCounts(URL(access.server).authority)
         # apart: a process may follow more resources than a pool has places, and its requests must not wait for those
         self._session = self._open(REQUESTS_AT_ONCE)
         self._streams = self._open(0)
+
+    def acting_as(self, bearer: Bearer, part: str) -> HttpsTransport:
+        """Return a transport over the same connections, closed with this one, that shows another's tokens. `part` tells it apart at the
+        end of the user agent."""
+        made = copy.copy(self)
+        made._bearer, made._agent = bearer, f"{self._agent}/{part}"
+        return made
 
     async def request(
         self,
@@ -47,7 +71,7 @@ class HttpsTransport:
         accept: str = "",
     ) -> Reply:
         """See `Transport.request`. A GET is tried a second time when its connection broke: it may have been kept alive too long."""
-        headers = self._headers(accept)
+        headers = await self._headers(accept)
         if body:
             headers["Content-Type"] = content_type or "application/json"
         timeout = aiohttp.ClientTimeout(total=DEADLINE, connect=CONNECT_SECONDS)
@@ -60,7 +84,7 @@ class HttpsTransport:
                     content = await answer.read()
                     self.counts.count(method, str(answer.status), self._now() - begun)
                     if answer.status >= 400:
-                        raise _error(answer, content)
+                        raise self._error(answer, content)
                     return Reply(answer.status, content)
             except aiohttp.ClientError as error:
                 self.counts.count(method, UNREACHED, self._now() - begun)
@@ -76,14 +100,13 @@ class HttpsTransport:
     ) -> AsyncGenerator[bytes, None]:
         """See `Transport.stream`."""
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        headers = await self._headers(accept)
         begun = self._now()
         try:
-            async with self._streams.get(
-                self._url(path, query), headers=self._headers(accept), timeout=timeout
-            ) as answer:
+            async with self._streams.get(self._url(path, query), headers=headers, timeout=timeout) as answer:
                 self.counts.count("GET", str(answer.status), self._now() - begun)
                 if answer.status >= 400:
-                    raise _error(answer, await answer.read())
+                    raise self._error(answer, await answer.read())
                 partial = b""
                 async for data in answer.content.iter_any():
                     lines = (partial + data).split(b"\n")
@@ -103,17 +126,23 @@ class HttpsTransport:
     def _open(self, limit: int) -> aiohttp.ClientSession:
         """Return a session of at most so many connections; 0 is no limit."""
         connector = aiohttp.TCPConnector(ssl=self._access.tls, limit=limit, keepalive_timeout=90)
-        return aiohttp.ClientSession(connector=connector, headers={"User-Agent": self._agent})
+        return aiohttp.ClientSession(connector=connector)
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         return URL(self._access.server + path).with_query(query) if query else URL(self._access.server + path)
 
-    def _headers(self, accept: str) -> dict[str, str]:
-        token = self._access.token
+    async def _headers(self, accept: str) -> dict[str, str]:
+        token = await self._bearer.token() if self._bearer is not None else self._access.token
         if self._access.token_file is not None:
             # projected tokens are replaced while the process runs
             token = self._access.token_file.read_text().strip()
-        return {"Accept": accept or "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Accept": accept or "application/json", "User-Agent": self._agent}
+        return headers | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    def _error(self, answer: aiohttp.ClientResponse, content: bytes) -> StatusError:
+        if self._bearer is not None and answer.status == 401:
+            self._bearer.refused(answer.request_info.headers["Authorization"].removeprefix("Bearer "))
+        return _error(answer, content)
 
 
 def _error(answer: aiohttp.ClientResponse, content: bytes) -> StatusError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from kubern.base.clock import Clock
 from kubern.base.introspection import Introspection
@@ -27,6 +27,9 @@ from kubern.controllers.resources import followed
 log = logging.getLogger(__name__)
 
 LEASE = LeaseSettings("kube-controller-manager")
+
+AsAccount = Callable[[str], Client]
+"""Gives the client that acts as an account of kube-system."""
 
 
 def load(names: Collection[str] | None = None) -> list[Controller]:
@@ -53,8 +56,11 @@ async def run_controllers(
     names: Collection[str] | None = None,
     options: Options = DEFAULTS,
     introspection: Introspection | None = None,
+    as_account: AsAccount | None = None,
 ) -> None:
-    """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started."""
+    """Run controllers until cancelled. `informers` are shared with others of the process; without them own ones are started. With
+    `as_account` each controller writes as the account that it names; what they follow, they follow as `client`.
+    """
     controllers = load(names)
     queues: list[QueueCounts] = []
     counters, told = Counters(), EventCounts()
@@ -74,7 +80,8 @@ async def run_controllers(
         if informers is None:
             own.start(group)
         for controller in controllers:
-            group.create_task(_run(controller, context), name=controller.name)
+            acting = as_account(controller.account) if as_account is not None and controller.account else client
+            group.create_task(_run(controller, context._replace(client=acting)), name=controller.name)
 
 
 async def _run(controller: Controller, context: Context) -> None:
@@ -109,6 +116,7 @@ async def run_elected(
     options: Options,
     lease: LeaseSettings = LEASE,
     introspection: Introspection | None = None,
+    as_account: AsAccount | None = None,
 ) -> None:
     """Run controllers while holding the Lease that upstream's controller manager holds. Raises `LeadershipLost`.
 
@@ -118,5 +126,7 @@ async def run_elected(
     if introspection is not None:
         elector.join(introspection)
     await elector.lead(
-        lambda: run_controllers(client, clock, names=names, options=options, introspection=introspection)
+        lambda: run_controllers(
+            client, clock, names=names, options=options, introspection=introspection, as_account=as_account
+        )
     )

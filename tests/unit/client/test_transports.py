@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubern.base.errors import InternalError, NotFound, ServiceUnavailable, Timeout
+from kubern.base.errors import InternalError, NotFound, ServiceUnavailable, Timeout, Unauthorized
 from kubern.client import transport_https
 from kubern.client.kubeconfig import Access, KubeconfigError, load
 from kubern.client.transport_https import HttpsTransport
@@ -98,6 +98,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(404, b'{"kind":"Status","reason":"NotFound","message":"no such thing","code":404}')
         elif path == "/broken" or (path == "/flaky" and self.counts[path] == 1):
             self.close_connection = True
+        elif path == "/agent":
+            self._answer(200, (self.headers.get("User-Agent") or "").encode())
+        elif path == "/unknown":
+            self._answer(401, b'{"kind":"Status","reason":"Unauthorized","code":401}')
         elif path == "/plain":
             self._answer(503, b"proxy error")
         elif path == "/watch":
@@ -156,6 +160,35 @@ async def test_requests_show_the_token_and_a_token_file_is_read_anew(server: str
         for text in ("one", "two"):
             token.write_text(text + "\n")
             assert (await transport.request("GET", "/who")).body == f"Bearer {text}".encode()
+
+
+class _Other:
+    """Another's tokens."""
+
+    def __init__(self) -> None:
+        self.no_longer: list[str] = []
+
+    async def token(self) -> str:
+        return "other"
+
+    def refused(self, token: str) -> None:
+        self.no_longer.append(token)
+
+
+async def test_a_transport_acts_as_another_over_the_same_connections(server: str) -> None:
+    other = _Other()
+    async with connected(server, token="own") as transport:
+        acting = transport.acting_as(other, "someone")
+        assert (await acting.request("GET", "/who")).body == b"Bearer other"
+        assert (await acting.request("GET", "/agent")).body == b"kubern/someone"
+        assert (await transport.request("GET", "/who")).body == b"Bearer own"
+        assert (await transport.request("GET", "/agent")).body == b"kubern"
+        with pytest.raises(NotFound):
+            await acting.request("GET", "/missing")
+        assert not other.no_longer
+        with pytest.raises(Unauthorized):
+            await acting.request("GET", "/unknown")
+    assert other.no_longer == ["other"]
 
 
 async def test_error_answers_become_errors_whatever_their_form(server: str) -> None:

@@ -10,6 +10,7 @@ from kubern.cli.command import Command
 from kubern.cli.flags import Option
 from kubern.cli.options import LeaderElection, SecurePort, takes
 
+PROGRAM = "kube-controller-manager"
 SECURE_PORT = 10257
 
 
@@ -88,6 +89,9 @@ def run(
     horizontal_pod_autoscaler_initial_readiness_delay: Annotated[
         str, Option(help="Changes of readiness this soon after a pod's start are its first readiness.")
     ] = "30s",
+    use_service_account_credentials: Annotated[
+        bool, Option(help="Let each controller act as a service account of its own in kube-system.")
+    ] = False,
     local_volume_path: Annotated[
         Path, Option(help="Where local-volume-provisioner, if it is named, keeps volumes on each node.")
     ] = Path("/var/lib/kubern/volumes"),
@@ -100,12 +104,16 @@ def run(
     from kubern.base.introspection import Introspection
     from kubern.cli.failure import failures_said
     from kubern.cli.served import Program, run_served
+    from kubern.client.accounts import AccountClients
+    from kubern.client.client import ApiClient
     from kubern.client.contract import Client
+    from kubern.client.kubeconfig import load
+    from kubern.client.transport_https import HttpsTransport
     from kubern.controllers.autoscaling.model import Settings
     from kubern.controllers.cache import Options
     from kubern.controllers.certificates.files import read_authorities
     from kubern.controllers.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
-    from kubern.controllers.runner import LEASE, run_controllers, run_elected
+    from kubern.controllers.runner import LEASE, AsAccount, run_controllers, run_elected
     from kubern.controllers.zones import EvictionRates
 
     with failures_said():
@@ -155,13 +163,23 @@ def run(
     )
     names = tuple(filter(None, controllers.split(",")))
 
-    async def main(client: Client, clock: Clock, told: Introspection) -> None:
+    async def run_as(client: Client, clock: Clock, told: Introspection, as_account: AsAccount | None) -> None:
         if leader_elect:
-            await run_elected(client, clock, names, options, lease, told)
+            await run_elected(client, clock, names, options, lease, told, as_account)
         else:
-            await run_controllers(client, clock, names=names, options=options, introspection=told)
+            await run_controllers(client, clock, None, names, options, told, as_account)
 
-    run_served(main, kubeconfig, v, Program("kube-controller-manager", port, SECURE_PORT, flags))
+    async def main(client: ApiClient, clock: Clock, told: Introspection) -> None:
+        if not use_service_account_credentials:
+            await run_as(client, clock, told, None)
+            return
+        transport = HttpsTransport(load(kubeconfig, anonymous=True), PROGRAM, client.transport.counts)
+        try:
+            await run_as(client, clock, told, AccountClients(client, transport, clock))
+        finally:
+            await transport.close()
+
+    run_served(main, kubeconfig, v, Program(PROGRAM, port, SECURE_PORT, flags))
 
 
 COMMAND = Command("controller-manager", run, group="Components")
