@@ -36,7 +36,8 @@ def store(action: str, etcd: Etcd) -> str:
 def fill(api: Api) -> list[str]:
     """Write until the store is full; returns the names of what was written."""
     written: list[str] = []
-    for number in range(2 * QUOTA // len(BIG["x"])):
+    # etcd looks at how much its file has grown, a tenth of a second after it did
+    for number in range(20 * QUOTA // len(BIG["x"])):
         answer = api("POST", PATH, {"metadata": {"name": f"big{number}"}, "data": BIG})
         if answer.code != 201:
             status = answer.body
