@@ -100,6 +100,13 @@ def test_initial_events_end_with_a_bookmark(api: Any, path: str) -> None:
     assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
+def test_nobody_gets_a_bookmark_who_did_not_allow_any(api: Any, path: str) -> None:
+    make(api, path, "one")
+    query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1"
+    with contextlib.closing(api.watch(f"{path}?{query}")) as stream:
+        assert [json.loads(line)["type"] for line in stream.read().splitlines()] == ["ADDED"]
+
+
 def test_timeout_seconds_end_a_watch(api: Any, path: str) -> None:
     with contextlib.closing(api.watch(f"{path}?watch=1&timeoutSeconds=1")) as stream:
         assert stream.read() == b""

@@ -151,7 +151,7 @@ class _Streaming:
         entries = self._storage.cache.select(self._call.namespace, wanted=self._wanted)
         chosen = [entry for entry in entries if self._match is None or self._match(entry)]
         lines = [event_line("ADDED", self._form.encode(entry)) for entry in chosen]
-        if self._options.send_initial:
+        if self._options.send_initial and self._options.bookmarks:
             lines.append(event_line("BOOKMARK", self._form.bookmark(revision, True)))
         for line in lines:
             self._storage.broadcaster.events.sent(len(line), 1)
