@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kubern.api import codec
 from kubern.api.codec import Decoded
 from kubern.api.schema import Schemas, settle
@@ -30,11 +28,6 @@ def without_kind(request: Request, kind: str) -> BadRequest:
     """Return the refusal of a body that does not say what it is."""
     shown = request.body.decode(errors="replace")
     return codec.unrecognized(kind, request.body, f"Object 'Kind' is missing in '{shown}'")
-
-
-def load_json(body: bytes) -> Any:
-    """Parse JSON of bounded depth. Raises `BadRequest`."""
-    return codec.decode_any(body, "application/json", "Patch")[0]
 
 
 def delete_options(schemas: Schemas, request: Request, info: RequestInfo) -> Obj:

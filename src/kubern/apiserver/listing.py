@@ -80,7 +80,7 @@ def decode_token(token: str) -> tuple[int, str]:
         raise _bad_token(f": {error}") from error
     if version != _TOKEN_VERSION:
         raise _bad_token(f": server does not recognize this encoded version {version}")
-    if not isinstance(revision, int) or not revision:
+    if type(revision) is not int or not revision:
         raise _bad_token(f": incorrect encoded start resourceVersion (version {_TOKEN_VERSION})")
     if not isinstance(start, str) or not start:
         raise _bad_token(f": encoded start key empty (version {_TOKEN_VERSION})")

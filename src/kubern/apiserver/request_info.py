@@ -44,7 +44,7 @@ class RequestInfo(NamedTuple):
     def flag(self, key: str) -> bool:
         """Return whether a boolean query parameter is given and true."""
         values = self.query.get(key)
-        return bool(values) and is_true(values[0]) if values else False
+        return is_true(values[0]) if values else False
 
 
 def parse_request(method: str, path: str, raw_query: str) -> RequestInfo:
