@@ -84,8 +84,8 @@ class StructuralSchema:
         if isinstance(value, list):
             items = schema.get("items")
             for index, item in enumerate(value):
-                if isinstance(items, dict):
-                    self._prune(item, items, f"{path}[{index}]", unknown)
+                if isinstance(items, dict) or not schema.get("x-kubernetes-preserve-unknown-fields"):
+                    self._prune(item, items or {}, f"{path}[{index}]", unknown)
         elif isinstance(value, dict):
             for key in list(value):
                 self._prune_field(value, key, schema, f"{path}.{key}" if path else key, unknown)
@@ -98,9 +98,9 @@ class StructuralSchema:
                 unknown += [f"{here}.{path}" for path in self._meta.decode(value[key])]
         elif known is not None:
             self._prune(value[key], known, here, unknown)
-        elif isinstance(more, dict):
-            self._prune(value[key], more, here, unknown)
-        elif not more and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        elif more is not None:
+            self._prune(value[key], more if isinstance(more, dict) else {}, here, unknown)
+        elif not schema.get("x-kubernetes-preserve-unknown-fields"):
             unknown.append(here)
             del value[key]
 

@@ -68,10 +68,10 @@ def _type(schema: Obj) -> Check | None:
 def _fields(schema: Obj) -> Check | None:
     properties = {key: compile_check(one) for key, one in schema.get("properties", {}).items()}
     more = schema.get("additionalProperties")
-    other = compile_check(more) if isinstance(more, dict) else None
+    other, closed = compile_check(more) if isinstance(more, dict) else None, more is False
     required = tuple(schema.get("required", ()))
     sized = _size(schema, "Properties", "properties")
-    if not properties and other is None and not required and sized is None:
+    if not properties and other is None and not required and sized is None and not closed:
         return None
 
     def check(value: Any, path: str, causes: list[Cause]) -> None:
@@ -83,6 +83,8 @@ def _fields(schema: Obj) -> Check | None:
             one = properties.get(key, other)
             if one is not None:
                 one(item, _join(path, key), causes)
+            elif closed and key not in properties:
+                causes.append(field.invalid(path, key, f"{where(_join(path, key))} is a forbidden property"))
         causes.extend(field.required(_join(path, key)) for key in required if key not in value)
 
     return check
@@ -102,8 +104,9 @@ def _items(schema: Obj) -> Check | None:
     def check(value: Any, path: str, causes: list[Cause]) -> None:
         if not isinstance(value, list):
             return
-        for index, one in enumerate(value if item is not None else ()):
-            item(one, f"{path}[{index}]", causes)  # type: ignore[misc]
+        if item is not None:
+            for index, one in enumerate(value):
+                item(one, f"{path}[{index}]", causes)
         if sized is not None:
             sized(value, path, causes)
 

@@ -49,7 +49,8 @@ class Type:
     @cached_property
     def item(self) -> Type:
         """The type of a list's items or of a map's values."""
-        return self._types.build(self.schema["items" if self.kind == LIST else "additionalProperties"])
+        inner = self.schema["items" if self.kind == LIST else "additionalProperties"]
+        return self._types.build(inner if isinstance(inner, dict) else {})
 
     @property
     def short_name(self) -> str:

@@ -72,6 +72,26 @@ STORIES = {
     "keys without a list": _schema(**{"x-kubernetes-list-map-keys": ["a"]}),
     "a type in a branch": _schema(anyOf=[{"type": "object"}]),
     "a path that leads nowhere": _version(selectableFields=[{"jsonPath": ".spec.a"}]),
+    **{
+        f"the pattern {pattern}": _schema(type="string", pattern=pattern)
+        for pattern in (
+            "[",
+            "(",
+            ")",
+            "a{2,1}",
+            "(?=a)",
+            r"\1",
+            "a**",
+            "a{1001}",
+            r"x\Z",
+            r"\u0041",
+            r"[a-\d]",
+            "*",
+            "+a",
+            "(?#c)a",
+            "[z-a]",
+        )
+    },
     "a rule of nothing": _rule(rule=""),
     "a rule that is no truth": _rule(rule="1"),
     "a rule of what is not there": _rule(rule="self.b"),

@@ -182,6 +182,9 @@ STORIES = {
         {"a": 1},
     ),
     "not": _objects("nots", {"properties": {"a": WHOLE}, "not": {"required": ["a"]}}, {}, {"a": 1}),
+    "open": _objects("opens", {"additionalProperties": True}, {"a": {"b": 1}, "c": 1}, {"d": [{"e": 1}]}, {}),
+    "closed": _objects("closeds", {"additionalProperties": False}, {"a": {"b": 1}}, {}),
+    "slow patterns": _values("slows", {"type": "string", "pattern": "^(a+)+$"}, "a" * 60 + "!", "aa"),
     "free": _objects("frees", {"x-kubernetes-preserve-unknown-fields": True}, {"a": {"b": [1, None]}}, {"a": None}),
     "pruned": _objects("pruneds", {"properties": {"a": TEXT}}, {"a": "b", "c": 1}, {"c": {"d": 1}}),
     "scale": defined(

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from kubern.api.cel.errors import CelEvaluationError
 from kubern.api.cel.library import Library, overloads, size
+from kubern.base.regex import compile_re2
 
 
-@lru_cache(maxsize=512)
 def _pattern(text: str) -> Any:
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 8 << 20
     try:
-        return re2.compile(text, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        raise CelEvaluationError(f"error parsing regexp: {reason}") from error
+        return compile_re2(text)
+    except ValueError as error:
+        raise CelEvaluationError(str(error)) from error
 
 
 def _matches(text: str, pattern: str) -> bool:
